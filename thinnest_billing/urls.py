@@ -1,0 +1,12 @@
+"""Every URL of the product: pages under /settings/billing/, the API under /billing/."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("", include("billing.urls")),
+    path("", include("usage.urls")),
+    path(settings.ADMIN_PATH, admin.site.urls),
+]
