@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. Without DATABASE_URL it talks to the trial's own PostgreSQL (see devstack)."""
+"""Django's command line. Without DATABASE_URL it works on the trial's own PostgreSQL and Redis."""
 
 import os
 import sys
@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thinnest_billing.settings")
+    from thinnest_billing.devstack import trial
+
+    trial.serve_command()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

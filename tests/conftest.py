@@ -1,0 +1,39 @@
+"""What every test shares. The database and Redis come from thinnest_billing.devstack.testing."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django.plugin import DjangoDbBlocker
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Make the flush after a transactional test pass the ledger's triggers, and keep what migrations wrote.
+
+    The append-only tables refuse TRUNCATE; only here, on the test connection, do triggers sleep for a flush.
+    """
+    with django_db_blocker.unblock():
+        restore = copy_rows_of_migrations()
+    truncate = DatabaseOperations.sql_flush
+
+    def sql_flush(self: DatabaseOperations, *args: object, **kwargs: object) -> list[str]:
+        return ["SET LOCAL session_replication_role = replica", *truncate(self, *args, **kwargs), *restore]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        yield
+
+
+def copy_rows_of_migrations() -> list[str]:
+    """Copy every filled table (rates, groups, content types) aside; the statements that bring the rows back."""
+    statements = []
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS pristine")
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT EXISTS (SELECT FROM "{table}")')
+            if table != "django_migrations" and cursor.fetchone()[0]:
+                cursor.execute(f'CREATE TABLE IF NOT EXISTS pristine."{table}" AS TABLE "{table}"')
+                statements.append(f'INSERT INTO "{table}" SELECT * FROM pristine."{table}"')
+    return statements

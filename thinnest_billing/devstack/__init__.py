@@ -1,0 +1,8 @@
+"""Real PostgreSQL and Redis for the trial and the tests, with nothing installed and nothing left behind.
+
+- `processes`: children that never outlive us.
+- `services`: PostgreSQL and Valkey from wheels.
+- `trial`: the data and environment of `make run` and `manage.py`.
+- `runner`: `python -m thinnest_billing.devstack`, which is `make run`.
+- `testing`: the pytest plugin.
+"""

@@ -1,0 +1,82 @@
+"""A pytest plugin: the tests' own PostgreSQL and Valkey, and an environment free of the shell's settings.
+
+Named in pyproject.toml (`-p thinnest_billing.devstack.testing`), so plain `pytest` and IDEs have it too. Tests never
+use DATABASE_URL, which may be production: their own throw-away servers, or TEST_DATABASE_URL and TEST_REDIS_URL.
+"""
+
+import atexit
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from thinnest_billing.devstack.processes import ROOT
+from thinnest_billing.devstack.services import Postgres, Valkey
+from thinnest_billing.devstack.trial import PROJECT
+
+PREFIX = "tb-tests-"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None]:
+    """Before pytest-django reads the settings."""
+    isolate()
+    return (yield)
+
+
+def isolate() -> None:
+    """Point the settings at the tests' own servers. A worker of xdist inherits its controller's."""
+    if not os.environ.get("TEST_DATABASE_URL") or not os.environ.get("TEST_REDIS_URL"):
+        start_services()
+    forget_settings()
+    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+    os.environ["REDIS_URL"] = own_redis(os.environ["TEST_REDIS_URL"])
+    os.environ["SECRET_KEY"] = "only for tests: nothing signed with it is worth anything"
+    os.environ["ENV_FILE"] = os.devnull
+    os.environ["STATIC_ROOT"] = str(PROJECT / ".cache/static")
+
+
+def forget_settings() -> None:
+    """Forget every setting named in .env.example: a developer's Stripe key is no business of the tests."""
+    for name in re.findall(r"^#? ?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE):
+        os.environ.pop(name, None)
+
+
+def own_redis(url: str) -> str:
+    """Each worker of xdist has a numbered database of its own, so that one may flush it."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return f"{url}{'&' if '?' in url else '?'}db={number}" if number else url
+
+
+def start_services() -> None:
+    remove_leftovers()
+    # PostgreSQL runs as `nobody` where we are root; it cannot look into root's own TMPDIR.
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp" if ROOT else None))
+    folder.chmod(0o711)
+    lock = (folder / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(lambda: lock)  # keeps the file open, and so the lock held
+    for name, service in (
+        ("TEST_DATABASE_URL", Postgres(folder / "pg", throwaway=True)),
+        ("TEST_REDIS_URL", Valkey(folder / "redis", throwaway=True)),
+    ):
+        if not os.environ.get(name):
+            os.environ[name] = service.start()
+            atexit.register(service.stop)
+
+
+def remove_leftovers() -> None:
+    """Clusters of runs that were killed: nobody holds their lock any more."""
+    for lock in Path("/tmp" if ROOT else tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
+        try:
+            with lock.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+        except OSError:
+            continue
