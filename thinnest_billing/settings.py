@@ -3,19 +3,16 @@
 from decimal import Decimal
 from pathlib import Path
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
+from thinnest_billing.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 # --- Where and how it runs ---------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
-if not SECRET_KEY:
-    raise ImproperlyConfigured("SECRET_KEY is not set: put a long random string into the environment.")
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+SECRET_KEY = env.str("SECRET_KEY")
+SITE_URL = env.url_of("SITE_URL", "http", "https", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL.startswith("https://") else []
 ROOT_URLCONF = "thinnest_billing.urls"
@@ -67,14 +64,15 @@ TEMPLATES = [
 
 # --- Data -------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 # PgBouncer in transaction mode must work: no server-side cursors, no session state.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")  # relative, with its closing slash
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = env.url_of("REDIS_URL", "redis", "rediss", "unix")
 REDIS_TIMEOUT = 0.3  # seconds; everything that speaks to Redis inside a request fails open after it
+# Celery's name for the same server; the two spell a unix socket and its database differently.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 # --- People -----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -95,9 +93,12 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # a load balancer asks in plain HTTP
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
@@ -124,7 +125,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000  # the largest API body (a batch) is 2 MB; smaller limits are per endpoint
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    2_500_000  # the largest API body (a batch) is 2 MB; smaller limits are per endpoint
+)
 
 # --- Mail -------------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", default="")
@@ -135,9 +138,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="thinnest billing <bi
 # --- Payments ---------------------------------------------------------------------------------------------
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
 SANDBOX_ALLOW_PUBLIC = env.bool("SANDBOX_ALLOW_PUBLIC", default=False)
-TOPUP_MIN = env("TOPUP_MIN", cast=Decimal, default=Decimal("5.00"))  # dollars
-TOPUP_MAX = env("TOPUP_MAX", cast=Decimal, default=Decimal("1000.00"))  # dollars
-TRIAL_GRANT = env("TRIAL_GRANT", cast=Decimal, default=Decimal("1.00"))  # dollars, once per address
+TOPUP_MIN = env.dollars("TOPUP_MIN", default=Decimal("5.00"))  # dollars
+TOPUP_MAX = env.dollars("TOPUP_MAX", default=Decimal("1000.00"))  # dollars
+TRIAL_GRANT = env.dollars("TRIAL_GRANT", default=Decimal("1.00"))  # dollars, once per address
 
 # --- Limits of the API (2-api has the table) ----------------------------------------------------------------
 RATE_ACCOUNT_KEY = env.int("RATE_ACCOUNT_KEY", default=600)  # requests a minute

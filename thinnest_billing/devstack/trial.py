@@ -79,7 +79,7 @@ def running_site() -> dict[str, object] | None:
 
 
 def serve_command() -> None:
-    """Give a `manage.py` command what nobody named: the trial's running services, else its own for its length."""
+    """Give a `manage.py` command what nobody named: the running services, else its own for its length."""
     read_dotenv()
     if is_set("DATABASE_URL") and is_set("REDIS_URL") and not (home() / "secret_key").exists():
         return
@@ -92,7 +92,7 @@ def serve_command() -> None:
 
 
 def borrow(service: Postgres | Valkey) -> str:
-    """The URL of the service, which is then ours until we end. Who started it waits for the other borrowers."""
+    """The URL of the service, ours until we end. Who started it waits for the other borrowers."""
     users = (make_home() / f"{service.home.name}.users").open("a")
     fcntl.flock(users, fcntl.LOCK_SH)
     with locked(f"{service.home.name}.start", fcntl.LOCK_EX):

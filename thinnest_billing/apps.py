@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ThinnestBillingConfig(AppConfig):
+    name = "thinnest_billing"
+
+    def ready(self) -> None:
+        from thinnest_billing import celery, checks  # noqa: F401  (tasks find their app, checks register)

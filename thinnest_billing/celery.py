@@ -1,0 +1,66 @@
+"""The Celery app and everything that runs by the clock.
+
+Correctness depends on none of it: tables are the queue, the sweep guarantees, Celery makes it prompt.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, setup_logging, task_prerun
+from django.conf import settings
+
+from accounts.logs import request_id
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thinnest_billing.settings")
+
+SWEEP_SECONDS = 60.0
+SCHEDULE = {
+    # A sweep that waited longer than its period is dropped: the next one does the same work.
+    "sweep": {
+        "task": "thinnest_billing.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
+    },
+}
+
+app = Celery("thinnest_billing")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    beat_schedule=SCHEDULE,
+    timezone="UTC",
+    task_ignore_result=True,
+    # A task belongs to the queue until it is done: a killed worker's task comes back.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    # Both below the visibility timeout, or a slow task would be handed out a second time while it runs.
+    task_soft_time_limit=240,
+    task_time_limit=300,
+    # Without the last two a killed task came back only after about 100 s.
+    broker_transport_options={
+        "visibility_timeout": 600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+    },
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Celery would replace the handlers; with a receiver here it leaves Django's LOGGING in place."""
+
+
+@task_prerun.connect
+def adopt_request_id(task_id: str, task: Any, **_: Any) -> None:
+    """The log lines of a task carry the id of the request that asked for it."""
+    request_id.set(task.request.get("request_id") or task_id)
+
+
+@beat_init.connect
+def sweep_at_once(**_: Any) -> None:
+    """After an outage nobody should wait another period."""
+    app.send_task("thinnest_billing.tasks.sweep", expires=SWEEP_SECONDS)

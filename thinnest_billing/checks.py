@@ -1,0 +1,1 @@
+"""Wrong environment variables stop the start with a sentence that names them."""

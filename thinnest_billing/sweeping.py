@@ -1,0 +1,28 @@
+"""The pass that guarantees what nudges only hasten: every 60 s from beat, or `manage.py sweep` from cron."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from thinnest_billing.models import Heartbeat
+
+log = logging.getLogger(__name__)
+
+# Each step picks up the rows its nudge may have lost, at any time, any number of times: `step(now=...)`.
+STEPS: tuple[Callable[..., object], ...] = ()
+
+
+def sweep(*, now: datetime) -> list[str]:
+    """Run every step, the rest too when one fails; the names of those that failed."""
+    failed = [step.__qualname__ for step in STEPS if not _succeeds(step, now=now)]
+    Heartbeat.beat("sweep", now=now)
+    return failed
+
+
+def _succeeds(step: Callable[..., object], *, now: datetime) -> bool:
+    try:
+        step(now=now)
+    except Exception:
+        log.exception("A step of the sweep failed: %s", step.__qualname__)
+        return False
+    return True
