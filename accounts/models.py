@@ -6,7 +6,8 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Lower
+from django.utils import timezone as clock
 
 from accounts import ids
 
@@ -17,7 +18,7 @@ class Account(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     name = models.CharField(max_length=80)
     timezone = models.CharField(max_length=64, default="UTC")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     opened_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -37,7 +38,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
-        confirmed = {"is_staff": True, "is_superuser": True, "email_confirmed_at": timezone.now()}
+        confirmed = {"is_staff": True, "is_superuser": True, "email_confirmed_at": clock.now()}
         return self.create_user(email, password, **(confirmed | fields))
 
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -54,18 +55,21 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     email = models.EmailField(unique=True)  # always lower case
-    account = models.ForeignKey(
-        Account, models.PROTECT, null=True, blank=True, related_name="members"
-    )
+    account = models.ForeignKey(Account, models.PROTECT, null=True, blank=True, related_name="members")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.OWNER)
     email_confirmed_at = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="email_is_lower_case")
+        ]
 
     def __str__(self) -> str:
         return self.email
@@ -88,16 +92,21 @@ class Scope(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A bearer key, kept only as its SHA-256. Without an account it is a platform key: it acts for any account."""
+    """A bearer key, kept only as its SHA-256.
+
+    Without an account it is a platform key: it acts for any account.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="api_keys")
     name = models.CharField(max_length=80)
-    prefix = models.CharField(max_length=16, editable=False)  # what may be shown: tb_test_ and four characters
+    prefix = models.CharField(
+        max_length=16, editable=False
+    )  # what may be shown: tb_test_ and four characters
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -122,25 +131,32 @@ class ApiKey(models.Model):
 
 
 class Mail(models.Model):
-    """An email as a row: written in the transaction that causes it, sent outside of it (accounts/mail.py)."""
+    """An email as a row: written in the transaction that causes it, sent after it (accounts/mail.py).
+
+    `next_try_at` is null once nothing more will be tried: it was sent, or kept for the outbox because there
+    is no mail server, or given up after the last try (`error` says why).
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="+")
     to = models.EmailField()
     subject = models.CharField(max_length=200)
     text = models.TextField()
     html = models.TextField()
-    created_at = models.DateTimeField(default=timezone.now)
+    secret = models.BooleanField(default=False)  # holds a link that signs in: blanked when sent
+    created_at = models.DateTimeField(default=clock.now)
+    next_try_at = models.DateTimeField(default=clock.now, null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(default=timezone.now)
     error = models.TextField(blank=True)
 
     class Meta:
+        verbose_name_plural = "mail"
         indexes = [
-            models.Index(fields=["next_try_at"], name="mail_waiting", condition=models.Q(sent_at__isnull=True))
+            models.Index(
+                fields=["next_try_at"], name="mail_waiting", condition=models.Q(next_try_at__isnull=False)
+            )
         ]
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.to}"
-

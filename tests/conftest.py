@@ -7,6 +7,10 @@ from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts.models import User
+from tests import factories
+from tests.api_client import ApiClient
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
@@ -27,7 +31,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 def copy_rows_of_migrations() -> list[str]:
-    """Copy every filled table (rates, groups, content types) aside; the statements that bring the rows back."""
+    """Copy every filled table (rates, groups, content types) aside; the statements that bring rows back."""
     statements = []
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS pristine")
@@ -37,3 +41,37 @@ def copy_rows_of_migrations() -> list[str]:
                 cursor.execute(f'CREATE TABLE IF NOT EXISTS pristine."{table}" AS TABLE "{table}"')
                 statements.append(f'INSERT INTO "{table}" SELECT * FROM pristine."{table}"')
     return statements
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """The owner: every test's main person."""
+    return factories.owner()
+
+
+@pytest.fixture
+def bo(ada: User) -> User:
+    """Ada's colleague, a viewer."""
+    return factories.member(ada.account, email="bo@example.com")
+
+
+@pytest.fixture
+def cy(db: None) -> User:
+    """A stranger with an account of his own."""
+    return factories.owner("cy@example.net", name="Cy's shop")
+
+
+@pytest.fixture
+def ada_key(ada: User) -> str:
+    return factories.key(ada.account)
+
+
+@pytest.fixture
+def platform_key(db: None) -> str:
+    return factories.key(None)
+
+
+@pytest.fixture
+def api() -> ApiClient:
+    """Speaks JSON with a key: `api.post("/billing/v3/usage", {...}, key=ada_key)`."""
+    return ApiClient()

@@ -1,0 +1,34 @@
+"""Who may see a page: members of an account, by role. Sets `request.account`."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+View = Callable[..., HttpResponse]
+
+NEEDED = {
+    "viewer": "This page belongs to an account, and you are a member of none.",
+    "admin": "Only admins and owners may do that. Ask the owner of your account to change your role.",
+    "owner": "Only the owner may do that.",
+}
+
+
+def member(*, role: str = "viewer") -> Callable[[View], View]:
+    """Only members whose role includes `role` (viewer < admin < owner); others sign in or get 403."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if request.user.account_id is None:
+                raise PermissionDenied(NEEDED["viewer"])
+            if not request.user.may(role):
+                raise PermissionDenied(NEEDED[role])
+            request.account = request.user.account
+            return view(request, *args, **kwargs)
+
+        return login_required(guarded)
+
+    return decorate

@@ -1,0 +1,69 @@
+"""How the API answers: JSON without floats, problem+json for every refusal, links to the next page."""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+from ninja.parser import Parser
+
+from accounts import json, logs
+from accounts.api import locate_account
+from accounts.errors import Invalid, NotFound, Problem
+from accounts.sentences import explain
+
+
+def answer(status: int, data: object = None, headers: dict[str, str] | None = None) -> HttpResponse:
+    """The way out of every endpoint; no second validation, no floats."""
+    content = b"" if status == 204 else json.dumps(data)
+    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
+
+
+def problem(request: HttpRequest, error: Problem) -> HttpResponse:
+    """A refusal as RFC 9457 problem+json."""
+    content = json.dumps(error.body(logs.current_request_id()))
+    response = HttpResponse(content, status=error.status, headers=error.headers)
+    response["Content-Type"] = "application/problem+json"
+    response._has_been_logged = (
+        error.status < 500
+    )  # a refusal is an answer; Django would log each as a warning
+    return response
+
+
+def next_page(request: HttpRequest, starting_after: str) -> dict[str, str]:
+    """The Link header to the page after the one that ends with `starting_after`."""
+    query = request.GET.copy()
+    query["starting_after"] = starting_after
+    return {"Link": f'<{settings.SITE_URL}{request.path}?{query.urlencode()}>; rel="next"'}
+
+
+class StrictParser(Parser):
+    """Hands ninja the body that `accounts.api.Bearer` has read already."""
+
+    def parse_body(self, request: HttpRequest) -> object:
+        return request.data
+
+
+def install(api: NinjaAPI) -> None:
+    """Teach an API to refuse as 2-api says."""
+    api.parser = StrictParser()
+    api.add_exception_handler(Problem, problem)
+    api.add_exception_handler(ValidationError, _not_valid)
+    api.add_exception_handler(Http404, lambda request, error: problem(request, NotFound()))
+    api.add_exception_handler(Exception, _raise)
+
+
+def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """404 before 422: what the request names must exist before its other fields are judged."""
+    data = getattr(request, "data", None)
+    try:
+        locate_account(request, data)
+        if request.locate:
+            request.locate(request, data)
+    except Problem as earlier:
+        return problem(request, earlier)
+    return problem(request, Invalid("See `errors`: each names a field.", errors=explain(error.errors, data)))
+
+
+def _raise(request: HttpRequest, error: Exception) -> HttpResponse:
+    """To accounts.middleware.api, which logs it and answers 500."""
+    raise error

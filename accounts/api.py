@@ -1,0 +1,166 @@
+"""Who asks, how often, and with what body: the first half of the API's conventions, once for every endpoint.
+
+An endpoint says `auth=key(Scope.USAGE_WRITE, body_limit=…)` and returns `answers.answer(201, {...})`; every
+refusal is a `Problem`. Order of refusals: 401, 429, 413 / 415 / 400, 403 missing_scope, 404, 422.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from accounts import api_keys, ids, json, limits
+from accounts.errors import (
+    AccountNotFound,
+    BodyTooLarge,
+    Invalid,
+    InvalidJson,
+    MissingScope,
+    Problem,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from accounts.models import Account
+
+Locate = Callable[[HttpRequest, object], None]
+
+FIND_KEY = """
+    SELECT k.id, k.account_id, k.scopes, k.expires_at, k.last_used_at, a.timezone
+    FROM accounts_apikey k LEFT JOIN accounts_account a ON a.id = k.account_id
+    WHERE k.digest = %s AND k.revoked_at IS NULL AND a.closed_at IS NULL
+"""
+STAMP_KEY = """
+    UPDATE accounts_apikey SET last_used_at = %s
+    WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. A platform key has no account of its own: it names one with each request."""
+
+    key_id: UUID
+    account_id: UUID | None
+    scopes: frozenset[str]
+    timezone: str | None
+
+    @property
+    def is_platform(self) -> bool:
+        return self.account_id is None
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
+def key(scope: str, *, body_limit: int | None = None, locate: Locate | None = None) -> "Bearer":
+    """The `auth=` of one operation; see Bearer."""
+    return Bearer(scope, body_limit=body_limit, locate=locate)
+
+
+class Bearer(HttpBearer):
+    """Authenticates one operation, and reads its JSON body when `body_limit` (bytes) is given.
+
+    Sets `request.caller` and `request.data`. `locate(request, data)` raises what must be told before a 422
+    (ids in the path that do not exist); it runs only when validation failed: the good path pays nothing.
+    """
+
+    def __init__(self, scope: str, *, body_limit: int | None = None, locate: Locate | None = None) -> None:
+        super().__init__()
+        self.scope, self.body_limit, self.locate = scope, body_limit, locate
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller = authenticate(request.META.get("HTTP_AUTHORIZATION", ""), now=datetime.now(UTC))
+        limits.spend(caller.key_id, limit=_rate(caller))
+        request.caller, request.data, request.locate = caller, None, self.locate
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise Problem("The address must not contain NUL (%00).")
+        if self.body_limit is not None:
+            request.data = read_json(request, limit=self.body_limit)
+        if self.scope not in caller.scopes:
+            raise MissingScope(f"Use a key with the scope {self.scope}.", required_scope=self.scope)
+        return caller
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        return self(request)
+
+
+def authenticate(header: str, *, now: datetime) -> Caller:
+    """The caller behind an Authorization header, in one query; Unauthorized for all but a live key."""
+    kind, _, plain = header.partition(" ")
+    if kind.lower() != "bearer" or not api_keys.well_formed(plain):
+        raise Unauthorized()
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_KEY, [api_keys.digest(plain)])
+        row = cursor.fetchone()
+    if row is None or (row[3] is not None and row[3] <= now):
+        raise Unauthorized()
+    key_id, account_id, scopes, _, last_used_at, timezone = row
+    _stamp_use(key_id, last_used_at, now)
+    return Caller(key_id, account_id, frozenset(scopes), timezone)
+
+
+def _stamp_use(key_id: UUID, last_used_at: datetime | None, now: datetime) -> None:
+    """At most once a minute, in a statement of its own, so that no request waits for another's stamp."""
+    stale = now - timedelta(seconds=api_keys.LAST_USED_EVERY)
+    if last_used_at is None or last_used_at < stale:
+        with connection.cursor() as cursor:
+            cursor.execute(STAMP_KEY, [now, key_id, stale])
+
+
+def _rate(caller: Caller) -> int:
+    return settings.RATE_PLATFORM_KEY if caller.account_id is None else settings.RATE_ACCOUNT_KEY
+
+
+def read_json(request: HttpRequest, *, limit: int) -> object:
+    """The body as strict JSON; 413 by its announced length, before a byte of it is read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length) > limit:
+        raise BodyTooLarge(f"Send at most {limit:,} bytes.")
+    if request.content_type != "application/json" or _charset(request) != "utf-8":
+        raise UnsupportedMediaType()
+    try:
+        raw = request.body
+    except OSError:  # the caller hung up; nobody reads this answer
+        raise InvalidJson("The body ended too early.") from None
+    if len(raw) > limit:
+        raise BodyTooLarge(f"Send at most {limit:,} bytes.")
+    return json.loads(raw)
+
+
+def _charset(request: HttpRequest) -> str:
+    return request.content_params.get("charset", "utf-8").lower()
+
+
+def account_of(request: HttpRequest, named: str | None) -> UUID:
+    """The account this request is about, not asking the database: the next query tells if it exists."""
+    own = request.caller.account_id
+    if named is None:
+        if own is None:
+            raise Invalid.at("/account", "Name the account that this is for: a platform key acts for many.")
+        return own
+    account_id = ids.parse("acct", named)
+    if account_id is None or own not in (None, account_id):
+        raise AccountNotFound()
+    return account_id
+
+
+def existing_account(account_id: UUID) -> Account:
+    """The open account with this id, or AccountNotFound."""
+    account = Account.objects.filter(pk=account_id, opened_at__isnull=False, closed_at=None).first()
+    if account is None:
+        raise AccountNotFound()
+    return account
+
+
+def locate_account(request: HttpRequest, data: object) -> None:
+    """AccountNotFound if the request names an account that its key may not act for."""
+    named = data.get("account") if isinstance(data, dict) else request.GET.get("account")
+    if isinstance(named, str):
+        account_id = account_of(request, named)
+        if request.caller.is_platform:
+            existing_account(account_id)

@@ -1,0 +1,26 @@
+"""What request bodies are made of. Strict: a number in quotes is not a number, unknown fields are refused."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from ninja import Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Body(BaseModel):
+    """A JSON body: fields that we do not know are refused, so that a misspelt one is never silently lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _json_number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("Send a JSON number, without quotes.")
+    return value
+
+
+Whole = Annotated[int, Field(strict=True)]
+Text = Annotated[str, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Number = Annotated[Decimal, BeforeValidator(_json_number)]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many to list, 1 to 100; 10 unless told.")]

@@ -1,0 +1,68 @@
+"""A request id on everything, and the straight road of the API."""
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, get_resolver
+
+from accounts import logs
+from accounts.answers import problem
+from accounts.errors import MethodNotAllowed, NotFound, Problem, ServerError
+
+Handler = Callable[[HttpRequest], HttpResponse]
+log = logging.getLogger(__name__)
+
+
+def request_id(get_response: Handler) -> Handler:
+    """X-Request-Id on every answer: the caller's own if it is 1 to 64 printable ASCII ones, else ours."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        acceptable = 0 < len(sent) <= 64 and sent.isascii() and sent.isprintable()
+        request.id = sent if acceptable else f"req_{secrets.token_hex(12)}"
+        token = logs.request_id.set(request.id)
+        try:
+            response = get_response(request)
+        finally:
+            logs.request_id.reset(token)
+        response["X-Request-Id"] = request.id
+        return response
+
+    return middleware
+
+
+def api(get_response: Handler) -> Handler:
+    """/billing/… goes straight to its view: no session, cookie or message; every refusal is a problem.
+
+    Only the docs page, which is a page, goes the long way.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if not path.startswith("/billing/") or path.startswith("/billing/docs"):
+            return get_response(request)
+        try:
+            return _serve(request)
+        except Problem as refusal:
+            return problem(request, refusal)
+        except Exception:
+            log.exception("%s %s failed", request.method, path)
+            got_request_exception.send(sender=None, request=request)
+            return problem(request, ServerError("Tell us the request id if it happens again."))
+
+    return middleware
+
+
+def _serve(request: HttpRequest) -> HttpResponse:
+    try:
+        match = get_resolver().resolve(request.path_info)
+    except Resolver404:
+        raise NotFound("See /billing/docs for the addresses of this API.") from None
+    request.resolver_match = match
+    response = match.func(request, *match.args, **match.kwargs)
+    if response.status_code == 405:
+        raise MethodNotAllowed(f"Use {response['Allow']}.", headers={"Allow": response["Allow"]})
+    return response

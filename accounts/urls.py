@@ -1,0 +1,5 @@
+"""Pages of people, accounts and keys."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
