@@ -1,0 +1,19 @@
+-- Freezes or unfreezes spending, by the owner or by staff: two facts, either of them stops usage.
+CREATE FUNCTION billing_freeze_1(p_account uuid, p_by text, p_freeze boolean, p_now timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    o record;
+    clock timestamptz := coalesce(p_now, clock_timestamp());
+BEGIN
+    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    IF NOT o.found THEN
+        RETURN false;
+    END IF;
+    UPDATE billing_balance b SET
+        owner_froze_at = CASE WHEN p_by <> 'owner' THEN b.owner_froze_at WHEN p_freeze THEN coalesce(b.owner_froze_at, clock) END,
+        staff_froze_at = CASE WHEN p_by <> 'staff' THEN b.staff_froze_at WHEN p_freeze THEN coalesce(b.staff_froze_at, clock) END
+    WHERE b.account_id = p_account;
+    UPDATE billing_balance b SET unfrozen_at = clock
+    WHERE b.account_id = p_account AND o.frozen AND b.owner_froze_at IS NULL AND b.staff_froze_at IS NULL;
+    RETURN true;
+END $$;

@@ -1,0 +1,5 @@
+"""Pages and API routes of this app."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
