@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "accounts.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
     "thinnest_billing.csp.content_security_policy",
+    "accounts.middleware.api",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -157,6 +158,7 @@ LIMIT_BATCH_EVENTS = 1_000
 LIMIT_AGENTS = 1_000
 
 # --- Logs -------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", "json", "plain", default="plain" if DEBUG else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -169,9 +171,12 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "filters": ["request_id"],
-            "formatter": "plain" if DEBUG else "json",
+            "formatter": LOG_FORMAT,
         }
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR", default="INFO"),
+    },
     "loggers": {"django": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
 }

@@ -5,8 +5,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 from thinnest_billing import health
+from thinnest_billing.api import api
 
 urlpatterns = [
+    path("billing/", api.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("", include("accounts.urls")),
