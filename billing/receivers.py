@@ -1,15 +1,17 @@
 """What billing does when an account is born."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.dispatch import receiver
 
+from accounts.models import Account
 from accounts.signals import account_opened
 from billing import grants, ledger
 
 
 @receiver(account_opened)
-def open_the_balance(account_id: UUID, now: datetime, **_: object) -> None:
-    ledger.open_balance(account_id, now=now)
-    grants.grant_trial(account_id, now=now)
+def open_the_balance(account_id: UUID, **_: object) -> None:
+    """The account's birthday is its first moment on the ledger."""
+    born_at = Account.objects.values_list("opened_at", flat=True).get(id=account_id)
+    ledger.open_balance(account_id, now=born_at)
+    grants.grant_trial(account_id, now=born_at)
