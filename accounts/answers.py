@@ -23,9 +23,7 @@ def problem(request: HttpRequest, error: Problem) -> HttpResponse:
     content = json.dumps(error.body(logs.current_request_id()))
     response = HttpResponse(content, status=error.status, headers=error.headers)
     response["Content-Type"] = "application/problem+json"
-    response._has_been_logged = (
-        error.status < 500
-    )  # a refusal is an answer; Django would log each as a warning
+    response._has_been_logged = True  # refusals are no warnings; a 500 is logged where it happened
     return response
 
 

@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Callable
 
 from django.core.signals import got_request_exception
-from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, get_resolver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import get_resolver
 
 from accounts import logs
 from accounts.answers import problem
@@ -58,11 +58,10 @@ def api(get_response: Handler) -> Handler:
 
 def _serve(request: HttpRequest) -> HttpResponse:
     try:
-        match = get_resolver().resolve(request.path_info)
-    except Resolver404:
+        match = request.resolver_match = get_resolver().resolve(request.path_info)
+        response = match.func(request, *match.args, **match.kwargs)
+    except Http404:  # Resolver404 is one
         raise NotFound("See /billing/docs for the addresses of this API.") from None
-    request.resolver_match = match
-    response = match.func(request, *match.args, **match.kwargs)
     if response.status_code == 405:
         raise MethodNotAllowed(f"Use {response['Allow']}.", headers={"Allow": response["Allow"]})
     return response

@@ -1,5 +1,6 @@
 """What is wrong with a field, as a sentence and a JSON pointer, from what pydantic found."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -38,6 +39,7 @@ ALLOWED = {
     "model_attributes_type": "Send a JSON object.",
     "timezone_aware": "Send a time with its zone, such as 2026-03-05T10:30:00Z.",
 }
+EMPTY = {"string_too_short": "Send a text that is not empty.", "too_short": "Send at least one entry."}
 BY_START = {
     "datetime_": "Send a time such as 2026-03-05T10:30:00Z.",
     "date_": "Send a date such as 2026-03-05.",
@@ -54,7 +56,7 @@ def _sentence(error: Mapping) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "value_error":
         return str(context.get("error", "This value is not allowed."))
-    sentence = ALLOWED.get(kind)
+    sentence = EMPTY[kind] if context.get("min_length") == 1 and kind in EMPTY else ALLOWED.get(kind)
     if sentence is None:
         return next((text for start, text in BY_START.items() if kind.startswith(start)), error["msg"] + ".")
     return sentence.format(**{name: _shown(value) for name, value in context.items()})
@@ -62,13 +64,8 @@ def _sentence(error: Mapping) -> str:
 
 def _shown(value: object) -> str:
     """Limits as people write them: 10,000,000."""
-    return (
-        f"{value:,f}"
-        if isinstance(value, Decimal)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+    text = re.sub(r"^Decimal\('(.+)'\)$", r"\1", str(value))  # pydantic gives Decimals as their repr
+    return f"{Decimal(text):,f}" if re.fullmatch(r"-?\d+(\.\d+)?", text) else text
 
 
 def _pointer(error: Mapping, data: object) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts import redis_link
 from accounts.models import User
 from tests import factories
 from tests.api_client import ApiClient
@@ -41,6 +43,18 @@ def copy_rows_of_migrations() -> list[str]:
                 cursor.execute(f'CREATE TABLE IF NOT EXISTS pristine."{table}" AS TABLE "{table}"')
                 statements.append(f'INSERT INTO "{table}" SELECT * FROM pristine."{table}"')
     return statements
+
+
+@pytest.fixture(autouse=True)
+def fresh_redis() -> None:
+    """What one test counted (sign-ins of 127.0.0.1, say) is no business of the next."""
+    redis_link.ask(lambda server: server.flushdb(), otherwise=None)
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """A million rounds of PBKDF2 for every member of the cast would be most of the suite's time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
