@@ -47,6 +47,12 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} must start with {' or '.join(f'{s}://' for s in schemes)}.")
         return text
 
+    def choice(self, var: str, *choices: str, default: str) -> str:
+        text: str = self.str(var, default=default)
+        if text not in choices:
+            raise ImproperlyConfigured(f"{var} must be one of: {', '.join(choices)}.")
+        return text
+
     def dollars(self, var: str, default: Decimal) -> Decimal:
         """A positive amount in whole cents."""
         amount = self.get_value(var, cast=Decimal, default=default)

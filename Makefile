@@ -1,0 +1,36 @@
+# Two commands: `make run` and `make test`. Each installs what it needs into .venv, pinned by hash.
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock clean
+PY := .venv/bin/python
+# Settings for what only reads the code and never connects.
+OFFLINE := ENV_FILE=/dev/null SECRET_KEY=- DATABASE_URL=postgres://localhost/- REDIS_URL=redis://localhost
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+help:              ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/'
+
+run: .venv/trial   ## everything on this machine: PostgreSQL, Redis, web, worker, beat (PORT=8123; else 8000 or the next free)
+	@$(PY) -m thinnest_billing.devstack $(PORT)
+
+test: .venv/dev    ## the whole suite on a real PostgreSQL and Redis of its own (ARGS="-k topup" picks)
+	@$(PY) -m pytest -n auto $(ARGS)
+
+check: .venv/dev   ## format, lint, templates, types, layering contracts, missing migrations
+	@$(PY) -m ruff format --check --quiet . || { echo "Not formatted: $(PY) -m ruff format ."; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m djlint --lint --quiet templates
+	@$(OFFLINE) $(PY) -m mypy
+	@$(PY) -c 'from importlinter.cli import lint_imports_command as run; run()'
+	@$(OFFLINE) PYTHONWARNINGS=ignore $(PY) manage.py makemigrations --check --dry-run
+
+lock:              ## pin what pyproject.toml asks for (ARGS=--upgrade, ARGS="--upgrade-package django"); needs uv
+	@requirements/lock $(ARGS)
+
+clean:             ## forget the environment, the caches and the trial's data
+	@if [ -x $(PY) ]; then $(PY) -m thinnest_billing.devstack.clean; fi
+	@rm -rf .venv .cache .data staticfiles .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/trial: requirements/trial.txt
+	@requirements/install trial
+.venv/dev: requirements/dev.txt
+	@requirements/install dev

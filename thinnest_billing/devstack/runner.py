@@ -1,0 +1,241 @@
+"""Starts everything, restarts what dies, and takes everything down with it."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from thinnest_billing.devstack import trial
+from thinnest_billing.devstack.processes import die_with_parent, end_group, spawn, stop
+from thinnest_billing.devstack.services import Postgres, Valkey
+
+FIRST_PORT = 8000
+LONGEST_PAUSE = 30.0  # seconds between two starts of a child that keeps dying
+Process = subprocess.Popen[bytes]
+
+
+@dataclass
+class Child:
+    """One process of the trial, and when to start it again if it dies."""
+
+    name: str
+    launch: Callable[[], Process]
+    process: Process | None = None
+    pause: float = 0.5
+    born_at: float = field(default_factory=time.monotonic)
+    due_at: float = 0.0
+
+    def start(self) -> None:
+        self.born_at, self.due_at = time.monotonic(), 0.0
+        self.process = self.launch()
+
+    def tend(self) -> None:
+        """Start it again once its pause is over; the pause doubles while it keeps dying young."""
+        if self.process is not None and self.process.poll() is not None:
+            self.bury(self.process)
+        elif self.due_at and time.monotonic() >= self.due_at:
+            self.revive()
+
+    def bury(self, process: Process) -> None:
+        end_group(process)
+        self.process = None
+        lived = time.monotonic() - self.born_at
+        self.pause = 0.5 if lived > LONGEST_PAUSE else min(self.pause * 2, LONGEST_PAUSE)
+        self.due_at = time.monotonic() + self.pause
+        say(f"{self.name} ended (exit {process.returncode}); starting it again in {self.pause:.0f} s")
+
+    def revive(self) -> None:
+        try:
+            self.start()
+        except SystemExit as error:  # a service that did not come up
+            say(str(error))
+            self.due_at = time.monotonic() + self.pause
+
+
+def run(port: str) -> None:
+    """The whole of `make run`: returns when asked to stop, and then nothing of it is left."""
+    if "MAKELEVEL" in os.environ:
+        die_with_parent()  # `kill -9` of make counts as ours
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask_to_stop)
+    trial.read_dotenv()
+    services: list[Child] = []
+    children: list[Child] = []
+    with only_one() as note, contextlib.suppress(KeyboardInterrupt):
+        try:
+            url = f"http://127.0.0.1:{choose_port(port)}"
+            note(url)
+            start_services(services)
+            start_product(children, url)
+            supervise(services + children)
+        finally:
+            stop_all(children, services)
+
+
+def ask_to_stop(*_: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[Callable[[str], None]]:
+    """Hold the runner's lock; where another holds it, say where that one is."""
+    site = trial.running_site()
+    if site is not None:
+        say(f"Already running at {site.get('url')} (process {site.get('pid')}).")
+        raise SystemExit(0)
+    with trial.locked("runner", fcntl.LOCK_EX) as file:
+
+        def note(url: str) -> None:
+            file.truncate(0)
+            file.write(json.dumps({"url": url, "pid": os.getpid()}))
+            file.flush()
+
+        yield note
+
+
+def choose_port(wanted: str) -> int:
+    """The wanted port, or 8000, or the next free one."""
+    if not wanted:
+        return next(port for port in range(FIRST_PORT, 65536) if is_free(port))
+    if not wanted.isdecimal() or not 0 < int(wanted) < 65536:
+        raise SystemExit(f"PORT={wanted} is not a port: write a number from 1 to 65535.")
+    if not is_free(int(wanted)):
+        raise SystemExit(f"Port {wanted} is taken. Without PORT the next free one is used.")
+    return int(wanted)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise SystemExit(f"Port {port} needs root: choose one above 1023.") from error
+            return False
+    return True
+
+
+def start_services(services: list[Child]) -> None:
+    """PostgreSQL and Valkey, unless DATABASE_URL or REDIS_URL names others."""
+    folder = trial.make_home()
+    for variable, service in (
+        ("DATABASE_URL", Postgres(folder / "pg")),
+        ("REDIS_URL", Valkey(folder / "redis")),
+    ):
+        if trial.is_set(variable):
+            continue
+        with trial.locked(f"{service.home.name}.start", fcntl.LOCK_EX):
+            wait_for_commands(service)
+            child = Child(type(service).__name__, launcher(service))
+            services.append(child)
+            child.start()
+        os.environ[variable] = service.running() or ""
+
+
+def launcher(service: Postgres | Valkey) -> Callable[[], Process]:
+    def launch() -> Process:
+        service.start()
+        assert service.process
+        return service.process
+
+    return launch
+
+
+def wait_for_commands(service: Postgres | Valkey) -> None:
+    """A `manage.py` command that started the service stops it when it ends; only then is it ours."""
+    if service.running():
+        say("Another command uses the trial's database (a manage.py shell?): waiting for it to end.")
+    while service.running():
+        time.sleep(0.1)
+
+
+def start_product(children: list[Child], url: str) -> None:
+    """Prepare the database, then web; once the page answers, say where it is and start the others."""
+    trial.fill_environment(site_url=url)
+    os.environ["PYTHONWARNINGS"] = "ignore:You're running the worker"  # as root
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    os.environ.setdefault("LOG_FORMAT", "plain")
+    prepare()
+    for name, command in commands(url).items():
+        child = Child(name, partial(spawn, command))
+        children.append(child)
+        child.start()
+        if name == "web":
+            wait_for_page(url, child)
+            say(f"thinnest billing is at {url}  (Ctrl+C stops everything)")
+
+
+def prepare() -> None:
+    process = spawn([sys.executable, "-m", "thinnest_billing.devstack.prepare"])
+    try:
+        if process.wait():
+            raise SystemExit(1)
+    finally:
+        stop(process)
+
+
+def commands(url: str) -> dict[str, list[str]]:
+    python, port = sys.executable, url.rpartition(":")[2]
+    celery = [python, "-m", "celery", "--app", "thinnest_billing", "--quiet"]
+    return {
+        "web": [
+            *(python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", port),
+            *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"),
+            *("--workers-kill-timeout", "5", "--log-level", "warning", "thinnest_billing.wsgi:application"),
+        ],
+        "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING"],
+        "beat": [
+            *celery,
+            "beat",
+            "--schedule",
+            str(trial.home() / "beat"),
+            "--pidfile=",
+            "--loglevel",
+            "WARNING",
+        ],
+    }
+
+
+def wait_for_page(url: str, web: Child) -> None:
+    while web.process and web.process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/healthz", timeout=5):
+            return
+        time.sleep(0.02)
+    raise SystemExit("Not started: the web process ended. What it said is above.")
+
+
+def supervise(children: list[Child]) -> None:
+    while True:
+        for child in children:
+            child.tend()
+        time.sleep(0.2)
+
+
+def stop_all(children: list[Child], services: list[Child]) -> None:
+    """First everything that uses the services, all at once; then the services."""
+    for child in children:
+        if child.process and child.process.poll() is None:
+            child.process.terminate()
+    for child in children:
+        if child.process:
+            stop(child.process)
+    for child in reversed(services):
+        if child.process:
+            stop(child.process, how=signal.SIGINT, seconds=20)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
