@@ -57,9 +57,11 @@ class Caller:
         return scope in self.scopes
 
 
-def key(scope: str, *, body_limit: int | None = None, locate: Locate | None = None) -> "Bearer":
+def key(
+    scope: str, *, body_limit: int | None = None, locate: Locate | None = None, body_optional: bool = False
+) -> "Bearer":
     """The `auth=` of one operation; see Bearer."""
-    return Bearer(scope, body_limit=body_limit, locate=locate)
+    return Bearer(scope, body_limit=body_limit, locate=locate, body_optional=body_optional)
 
 
 class Bearer(HttpBearer):
@@ -69,9 +71,11 @@ class Bearer(HttpBearer):
     (ids in the path that do not exist); it runs only when validation failed: the good path pays nothing.
     """
 
-    def __init__(self, scope: str, *, body_limit: int | None = None, locate: Locate | None = None) -> None:
+    def __init__(
+        self, scope: str, *, body_limit: int | None, locate: Locate | None, body_optional: bool
+    ) -> None:
         super().__init__()
-        self.scope, self.body_limit, self.locate = scope, body_limit, locate
+        self.scope, self.body_limit, self.locate, self.body_optional = scope, body_limit, locate, body_optional
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = authenticate(request.META.get("HTTP_AUTHORIZATION", ""), now=datetime.now(UTC))
@@ -79,7 +83,7 @@ class Bearer(HttpBearer):
         request.caller, request.data, request.locate = caller, None, self.locate
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise Problem("The address must not contain NUL (%00).")
-        if self.body_limit is not None:
+        if self.body_limit is not None and not (self.body_optional and not request.body):
             request.data = read_json(request, limit=self.body_limit)
         if self.scope not in caller.scopes:
             raise MissingScope(f"Use a key with the scope {self.scope}.", required_scope=self.scope)

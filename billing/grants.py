@@ -18,7 +18,12 @@ def grant_trial(account_id: UUID, *, now: datetime) -> bool:
     if owner is None or not settings.TRIAL_GRANT or not _claim(owner.email, now):
         return False
     ledger.grant(
-        account_id, settings.TRIAL_GRANT, key="trial", actor="system", reason="Trial credit for a new account", now=now
+        account_id,
+        settings.TRIAL_GRANT,
+        key="trial",
+        actor="system",
+        reason="Trial credit for a new account",
+        now=now,
     )
     return True
 

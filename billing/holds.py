@@ -41,7 +41,18 @@ def hold(
     """Reserve `amount`. The same key and request replays; another request answers 'reused'."""
     row = _call(
         "SELECT * FROM billing_hold_1(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [account_id, ids.uuid7(), key, request_hash, amount, purpose, Jsonb(terms), lifetime, api_key_id, now],
+        [
+            account_id,
+            ids.uuid7(),
+            key,
+            request_hash,
+            amount,
+            purpose,
+            Jsonb(terms),
+            lifetime,
+            api_key_id,
+            now,
+        ],
         account_id,
     )
     status, hold_id, state, held, expires_at, granted, paid, free = row

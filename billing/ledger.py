@@ -50,12 +50,16 @@ def lock(account_id: UUID) -> None:
             raise NoBalance
 
 
-def grant(account_id: UUID, amount: Decimal, *, key: str, actor: str, reason: str, now: datetime | None = None) -> Posting:
+def grant(
+    account_id: UUID, amount: Decimal, *, key: str, actor: str, reason: str, now: datetime | None = None
+) -> Posting:
     """Give credit (whole cents): spent before paid funds, never expires, never refunded."""
     return _post(account_id, Kind.GRANT, key, granted=amount, actor=actor, reason=reason, now=now)
 
 
-def credit_topup(account_id: UUID, amount: Decimal, *, key: str, actor: str, now: datetime | None = None) -> Posting:
+def credit_topup(
+    account_id: UUID, amount: Decimal, *, key: str, actor: str, now: datetime | None = None
+) -> Posting:
     """Add what a payment brought in."""
     return _post(account_id, Kind.TOPUP, key, paid=amount, actor=actor, now=now)
 
@@ -76,7 +80,9 @@ def give_back(
     return _post(account_id, kind, key, paid=amount, actor=actor, reason=reason, now=now)
 
 
-def adjust(account_id: UUID, amount: Decimal, *, key: str, actor: str, reason: str, now: datetime | None = None) -> Posting:
+def adjust(
+    account_id: UUID, amount: Decimal, *, key: str, actor: str, reason: str, now: datetime | None = None
+) -> Posting:
     """Correct a balance by whole cents, with a reason. A debit takes granted credit first and must fit (NotEnough)."""
     if amount < 0:
         return _post(account_id, Kind.ADJUSTMENT, key, cost=-amount, actor=actor, reason=reason, now=now)

@@ -14,4 +14,6 @@ billing_changed = Signal()
 
 def announce(account_id: UUID) -> None:
     """Tell everybody who watches this account, once the transaction has committed."""
-    transaction.on_commit(partial(billing_changed.send_robust, sender=None, account_id=account_id), robust=True)
+    transaction.on_commit(
+        partial(billing_changed.send_robust, sender=None, account_id=account_id), robust=True
+    )

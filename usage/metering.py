@@ -68,7 +68,9 @@ class Outcome:
         return self.status in ("recorded", "replayed")
 
 
-def record(account_id: UUID, event: Event, *, source: Source = Source(), now: datetime | None = None) -> Outcome:
+def record(
+    account_id: UUID, event: Event, *, source: Source = Source(), now: datetime | None = None
+) -> Outcome:
     """Record one event. Raises pricing.UnknownMeter; every other refusal is an Outcome."""
     for card in (rate_card.current, rate_card.reload):
         outcome = _record_with(card(), account_id, event, source, now)
@@ -105,7 +107,9 @@ def _record_with(
     return _run(account_id, parameters, price)
 
 
-def _record_part(account_id: UUID, events: Sequence[Event], source: Source, now: datetime | None) -> list[Outcome]:
+def _record_part(
+    account_id: UUID, events: Sequence[Event], source: Source, now: datetime | None
+) -> list[Outcome]:
     """One transaction. Stops before the first event that a new price made stale; the caller goes on from there."""
     card = rate_card.fresh()
     priced = [_priced(card, account_id, event, source, now) for event in events]
@@ -130,7 +134,9 @@ def _priced(
 ) -> tuple[list[Any], Decimal]:
     rates = card.rates_for(event.usage, event.occurred_at or now or datetime.now(UTC))
     price = pricing.price(event.usage, rates)
-    return _parameters(account_id, event, rates, price, card.version, source, None, event.on_short, now), price
+    return _parameters(
+        account_id, event, rates, price, card.version, source, None, event.on_short, now
+    ), price
 
 
 def _parameters(

@@ -122,7 +122,9 @@ class Charge(Quantities):
             # Time is strictly rising within an account, so this is also the keyset of the history.
             models.UniqueConstraint(fields=["account", "recorded_at"], name="charge_recorded"),
             models.UniqueConstraint(
-                fields=["account", "reverses"], name="charge_reversed_once", condition=Q(reverses__isnull=False)
+                fields=["account", "reverses"],
+                name="charge_reversed_once",
+                condition=Q(reverses__isnull=False),
             ),
             models.CheckConstraint(
                 name="charge_sign",
@@ -174,7 +176,9 @@ class DailySpend(Quantities):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "day", "type", "agent_id", "model"], name="daily_spend", nulls_distinct=False
+                fields=["account", "day", "type", "agent_id", "model"],
+                name="daily_spend",
+                nulls_distinct=False,
             )
         ]
 
@@ -184,4 +188,8 @@ class DailySpend(Quantities):
 
 def in_force(at: datetime) -> models.QuerySet[Price]:
     """The price of every meter at a moment: newest `effective_from` not after it."""
-    return Price.objects.filter(effective_from__lte=at).order_by("meter", F("effective_from").desc()).distinct("meter")
+    return (
+        Price.objects.filter(effective_from__lte=at)
+        .order_by("meter", F("effective_from").desc())
+        .distinct("meter")
+    )

@@ -39,7 +39,11 @@ class Card:
 
     def models(self, at: datetime) -> list[str]:
         """Every model with a price in force at a moment: the seed's order first, later ones by name."""
-        named = {m.removesuffix(".input") for m, dates in self.dates.items() if m.endswith(".input") and dates[0] <= at}
+        named = {
+            m.removesuffix(".input")
+            for m, dates in self.dates.items()
+            if m.endswith(".input") and dates[0] <= at
+        }
         return [m for m in MODELS if m in named] + sorted(named - set(MODELS))
 
 
@@ -70,7 +74,9 @@ def fresh() -> Card:
     return _kept if _kept is not None and _kept.version == version else reload()
 
 
-def set_price(meter: str, *, rate: Decimal, effective_from: datetime, actor: str, now: datetime, reason: str = "") -> Price:
+def set_price(
+    meter: str, *, rate: Decimal, effective_from: datetime, actor: str, now: datetime, reason: str = ""
+) -> Price:
     """Add a price in force from a moment on. Old charges keep theirs. Raises Invalid for the past or a bad meter."""
     if effective_from < now:
         raise Invalid.at("/effective_from", "A price cannot begin in the past.")
@@ -80,7 +86,12 @@ def set_price(meter: str, *, rate: Decimal, effective_from: datetime, actor: str
     try:
         with transaction.atomic():
             return Price.objects.create(
-                meter=meter, rate=rate, effective_from=effective_from, created_at=now, actor=actor, reason=reason
+                meter=meter,
+                rate=rate,
+                effective_from=effective_from,
+                created_at=now,
+                actor=actor,
+                reason=reason,
             )
     except IntegrityError:
         raise Invalid.at("/effective_from", "This meter already has a price from that moment on.") from None

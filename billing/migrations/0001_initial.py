@@ -7,85 +7,223 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TrialClaim',
+            name="TrialClaim",
             fields=[
-                ('address_hash', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('claimed_at', models.DateTimeField()),
+                ("address_hash", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("claimed_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, serialize=False, to='accounts.account')),
-                ('granted', models.DecimalField(decimal_places=9, default=Decimal('0'), max_digits=20)),
-                ('paid', models.DecimalField(decimal_places=9, default=Decimal('0'), max_digits=20)),
-                ('held', models.DecimalField(decimal_places=9, default=Decimal('0'), max_digits=20)),
-                ('seq', models.BigIntegerField(default=0)),
-                ('last_recorded_at', models.DateTimeField(null=True)),
-                ('last_day', models.DateField(null=True)),
-                ('next_hold_expiry', models.DateTimeField(null=True)),
-                ('depleted_at', models.DateTimeField(null=True)),
-                ('refused_at', models.DateTimeField(null=True)),
-                ('refused_amount', models.DecimalField(decimal_places=9, max_digits=20, null=True)),
-                ('owner_froze_at', models.DateTimeField(null=True)),
-                ('staff_froze_at', models.DateTimeField(null=True)),
-                ('unfrozen_at', models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        serialize=False,
+                        to="accounts.account",
+                    ),
+                ),
+                ("granted", models.DecimalField(decimal_places=9, default=Decimal("0"), max_digits=20)),
+                ("paid", models.DecimalField(decimal_places=9, default=Decimal("0"), max_digits=20)),
+                ("held", models.DecimalField(decimal_places=9, default=Decimal("0"), max_digits=20)),
+                ("seq", models.BigIntegerField(default=0)),
+                ("last_recorded_at", models.DateTimeField(null=True)),
+                ("last_day", models.DateField(null=True)),
+                ("next_hold_expiry", models.DateTimeField(null=True)),
+                ("depleted_at", models.DateTimeField(null=True)),
+                ("refused_at", models.DateTimeField(null=True)),
+                ("refused_amount", models.DecimalField(decimal_places=9, max_digits=20, null=True)),
+                ("owner_froze_at", models.DateTimeField(null=True)),
+                ("staff_froze_at", models.DateTimeField(null=True)),
+                ("unfrozen_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('granted__gte', 0)), name='granted_never_negative'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='held_never_negative')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("granted__gte", 0)), name="granted_never_negative"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("held__gte", 0)), name="held_never_negative"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.BinaryField(max_length=32)),
-                ('amount', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('captured', 'Captured'), ('released', 'Released'), ('expired', 'Expired')], default='open', max_length=10)),
-                ('purpose', models.CharField(max_length=10)),
-                ('terms', models.JSONField()),
-                ('api_key_id', models.UUIDField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.BinaryField(max_length=32)),
+                ("amount", models.DecimalField(decimal_places=9, max_digits=20)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("captured", "Captured"),
+                            ("released", "Released"),
+                            ("expired", "Expired"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=10)),
+                ("terms", models.JSONField()),
+                ("api_key_id", models.UUIDField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['account', 'expires_at'], name='hold_open')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'key'), name='hold_key'), models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='hold_amount')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "open")),
+                        fields=["account", "expires_at"],
+                        name="hold_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "key"), name="hold_key"),
+                    models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="hold_amount"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('grant', 'Grant'), ('topup', 'Top-up'), ('charge', 'Charge'), ('reversal', 'Reversal'), ('refund', 'Refund'), ('dispute', 'Dispute'), ('dispute_won', 'Dispute won'), ('adjustment', 'Adjustment')], max_length=12)),
-                ('key', models.CharField(max_length=255)),
-                ('granted', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('paid', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('granted_after', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('paid_after', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('actor', models.CharField(max_length=120)),
-                ('reason', models.CharField(blank=True, max_length=400)),
-                ('recorded_at', models.DateTimeField()),
-                ('day', models.DateField()),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("grant", "Grant"),
+                            ("topup", "Top-up"),
+                            ("charge", "Charge"),
+                            ("reversal", "Reversal"),
+                            ("refund", "Refund"),
+                            ("dispute", "Dispute"),
+                            ("dispute_won", "Dispute won"),
+                            ("adjustment", "Adjustment"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("granted", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("paid", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("granted_after", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("paid_after", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("actor", models.CharField(max_length=120)),
+                ("reason", models.CharField(blank=True, max_length=400)),
+                ("recorded_at", models.DateTimeField()),
+                ("day", models.DateField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'ledger entries',
-                'indexes': [models.Index(condition=models.Q(('kind', 'charge'), _negated=True), fields=['account', '-recorded_at'], name='entry_not_charge')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'seq'), name='entry_seq'), models.UniqueConstraint(fields=('account', 'kind', 'key'), name='entry_key'), models.CheckConstraint(condition=models.Q(models.Q(('granted__gt', 0), ('kind', 'grant'), ('paid', 0)), models.Q(('granted', 0), ('kind__in', ['topup', 'dispute_won']), ('paid__gt', 0)), models.Q(('granted__lte', 0), ('kind', 'charge'), ('paid__lte', 0), models.Q(('granted', 0), ('paid', 0), _negated=True)), models.Q(('granted__gte', 0), ('kind', 'reversal'), ('paid__gte', 0), models.Q(('granted', 0), ('paid', 0), _negated=True)), models.Q(('granted', 0), ('kind__in', ['refund', 'dispute']), ('paid__lt', 0)), models.Q(('kind', 'adjustment'), models.Q(('granted', 0), ('paid', 0), _negated=True)), _connector='OR'), name='entry_sign'), models.CheckConstraint(condition=models.Q(('kind', 'adjustment'), ('reason', ''), _negated=True), name='entry_reason'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['grant', 'adjustment']), _negated=True), models.Q(('granted', models.Func(models.F('granted'), models.Value(2), function='round')), ('paid', models.Func(models.F('paid'), models.Value(2), function='round'))), _connector='OR'), name='entry_whole_cents'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'charge'), _negated=True), models.Q(('granted_after__gte', 0), models.Q(('paid', 0), ('paid_after__gte', 0), _connector='OR')), _connector='OR'), name='entry_charge_never_overdraws')],
+                "verbose_name_plural": "ledger entries",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("kind", "charge"), _negated=True),
+                        fields=["account", "-recorded_at"],
+                        name="entry_not_charge",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "seq"), name="entry_seq"),
+                    models.UniqueConstraint(fields=("account", "kind", "key"), name="entry_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("granted__gt", 0), ("kind", "grant"), ("paid", 0)),
+                            models.Q(("granted", 0), ("kind__in", ["topup", "dispute_won"]), ("paid__gt", 0)),
+                            models.Q(
+                                ("granted__lte", 0),
+                                ("kind", "charge"),
+                                ("paid__lte", 0),
+                                models.Q(("granted", 0), ("paid", 0), _negated=True),
+                            ),
+                            models.Q(
+                                ("granted__gte", 0),
+                                ("kind", "reversal"),
+                                ("paid__gte", 0),
+                                models.Q(("granted", 0), ("paid", 0), _negated=True),
+                            ),
+                            models.Q(("granted", 0), ("kind__in", ["refund", "dispute"]), ("paid__lt", 0)),
+                            models.Q(
+                                ("kind", "adjustment"), models.Q(("granted", 0), ("paid", 0), _negated=True)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="entry_sign",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind", "adjustment"), ("reason", ""), _negated=True),
+                        name="entry_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind__in", ["grant", "adjustment"]), _negated=True),
+                            models.Q(
+                                (
+                                    "granted",
+                                    models.Func(models.F("granted"), models.Value(2), function="round"),
+                                ),
+                                ("paid", models.Func(models.F("paid"), models.Value(2), function="round")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="entry_whole_cents",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "charge"), _negated=True),
+                            models.Q(
+                                ("granted_after__gte", 0),
+                                models.Q(("paid", 0), ("paid_after__gte", 0), _connector="OR"),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="entry_charge_never_overdraws",
+                    ),
+                ],
             },
         ),
     ]

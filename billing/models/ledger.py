@@ -169,3 +169,29 @@ class TrialClaim(models.Model):
 
     def __str__(self) -> str:
         return f"trial claimed {self.claimed_at:%Y-%m-%d}"
+
+
+class VerifiedThrough(models.Model):
+    """How far `verify_ledger` has proved an account's ledger; the nightly run goes on from here."""
+
+    account = models.OneToOneField(Account, models.CASCADE, primary_key=True, related_name="+")
+    seq = models.BigIntegerField()
+    recorded_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.account_id} through {self.seq}"
+
+
+class LedgerCheck(models.Model):
+    """One run of `verify_ledger`, for the staff page."""
+
+    ran_at = models.DateTimeField()
+    full = models.BooleanField()
+    accounts = models.PositiveIntegerField()
+    breaches = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-ran_at"]
+
+    def __str__(self) -> str:
+        return f"{self.ran_at:%Y-%m-%d %H:%M}: {'clean' if not self.breaches else f'{len(self.breaches)} breaches'}"

@@ -1,5 +1,5 @@
 -- Sets a hold's total amount and its life from when it was made; an expired hold reopens if the total fits.
--- status: extended, replayed (already this total and open), short, frozen, ended, not_found, no_account.
+-- status: extended, replayed (already this total and open), short, frozen, other_ending, not_found, no_account.
 CREATE FUNCTION billing_extend_1(
     p_account uuid, p_hold uuid, p_amount numeric, p_terms jsonb, p_lifetime interval, p_now timestamptz,
     OUT status text, OUT state text, OUT amount numeric, OUT expires_at timestamptz,
@@ -28,7 +28,7 @@ BEGIN
     amount := h.amount;
     expires_at := h.expires_at;
     IF h.state IN ('captured', 'released') THEN
-        status := 'ended';
+        status := 'other_ending';
         RETURN;
     END IF;
     IF h.state = 'open' AND h.terms = p_terms THEN

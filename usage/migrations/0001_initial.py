@@ -6,118 +6,221 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ChargeNote',
+            name="ChargeNote",
             fields=[
-                ('charge_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('text', models.CharField(max_length=120)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("charge_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("text", models.CharField(max_length=120)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('meter', models.CharField(max_length=60)),
-                ('rate', models.DecimalField(decimal_places=9, max_digits=18)),
-                ('effective_from', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=120)),
-                ('reason', models.CharField(blank=True, max_length=400)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("meter", models.CharField(max_length=60)),
+                ("rate", models.DecimalField(decimal_places=9, max_digits=18)),
+                ("effective_from", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=120)),
+                ("reason", models.CharField(blank=True, max_length=400)),
             ],
             options={
-                'ordering': ['meter', '-effective_from'],
-                'constraints': [models.UniqueConstraint(fields=('meter', 'effective_from'), name='price_once'), models.CheckConstraint(condition=models.Q(('rate__gte', 0)), name='price_not_negative')],
+                "ordering": ["meter", "-effective_from"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("meter", "effective_from"), name="price_once"),
+                    models.CheckConstraint(condition=models.Q(("rate__gte", 0)), name="price_not_negative"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RateCard',
+            name="RateCard",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('version', models.BigIntegerField(default=1)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("version", models.BigIntegerField(default=1)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_rate_card')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_rate_card")],
             },
         ),
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('name_key', models.CharField(editable=False, max_length=240)),
-                ('model', models.CharField(blank=True, max_length=40)),
-                ('created_at', models.DateTimeField()),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("name_key", models.CharField(editable=False, max_length=240)),
+                ("model", models.CharField(blank=True, max_length=40)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('account', 'name_key'), name='agent_name')],
+                "constraints": [models.UniqueConstraint(fields=("account", "name_key"), name="agent_name")],
             },
         ),
         migrations.CreateModel(
-            name='Charge',
+            name="Charge",
             fields=[
-                ('input_tokens', models.BigIntegerField(default=0)),
-                ('output_tokens', models.BigIntegerField(default=0)),
-                ('retrieval_queries', models.BigIntegerField(default=0)),
-                ('seconds', models.BigIntegerField(default=0)),
-                ('pages', models.BigIntegerField(default=0)),
-                ('chunks', models.BigIntegerField(default=0)),
-                ('cost', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('uncollected', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('id', models.UUIDField(default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('event_id', models.CharField(max_length=255)),
-                ('request_hash', models.BinaryField(max_length=32)),
-                ('type', models.CharField(choices=[('chat', 'Chat'), ('voice', 'Voice'), ('number', 'Phone number'), ('knowledge', 'Knowledge')], max_length=10)),
-                ('agent_id', models.UUIDField(null=True)),
-                ('model', models.CharField(max_length=40)),
-                ('answered', models.BooleanField(null=True)),
-                ('content_sha256', models.BinaryField(max_length=32, null=True)),
-                ('rates', models.JSONField()),
-                ('balance_after', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField()),
-                ('day', models.DateField()),
-                ('api_key_id', models.UUIDField(null=True)),
-                ('request_id', models.CharField(max_length=64)),
-                ('hold_id', models.UUIDField(null=True)),
-                ('reverses', models.UUIDField(null=True)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("input_tokens", models.BigIntegerField(default=0)),
+                ("output_tokens", models.BigIntegerField(default=0)),
+                ("retrieval_queries", models.BigIntegerField(default=0)),
+                ("seconds", models.BigIntegerField(default=0)),
+                ("pages", models.BigIntegerField(default=0)),
+                ("chunks", models.BigIntegerField(default=0)),
+                ("cost", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("uncollected", models.DecimalField(decimal_places=9, max_digits=20)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=accounts.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=255)),
+                ("request_hash", models.BinaryField(max_length=32)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("chat", "Chat"),
+                            ("voice", "Voice"),
+                            ("number", "Phone number"),
+                            ("knowledge", "Knowledge"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("agent_id", models.UUIDField(null=True)),
+                ("model", models.CharField(max_length=40)),
+                ("answered", models.BooleanField(null=True)),
+                ("content_sha256", models.BinaryField(max_length=32, null=True)),
+                ("rates", models.JSONField()),
+                ("balance_after", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField()),
+                ("day", models.DateField()),
+                ("api_key_id", models.UUIDField(null=True)),
+                ("request_id", models.CharField(max_length=64)),
+                ("hold_id", models.UUIDField(null=True)),
+                ("reverses", models.UUIDField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('content_sha256__isnull', False)), fields=['account', 'content_sha256'], name='charge_content')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'event_id'), name='charge_event'), models.UniqueConstraint(fields=('account', 'recorded_at'), name='charge_recorded'), models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('account', 'reverses'), name='charge_reversed_once'), models.CheckConstraint(condition=models.Q(models.Q(('cost__gte', 0), ('reverses__isnull', True), ('uncollected__gte', 0)), models.Q(('cost__lte', 0), ('reverses__isnull', False), ('uncollected__lte', 0)), _connector='OR'), name='charge_sign')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("content_sha256__isnull", False)),
+                        fields=["account", "content_sha256"],
+                        name="charge_content",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "event_id"), name="charge_event"),
+                    models.UniqueConstraint(fields=("account", "recorded_at"), name="charge_recorded"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("reverses__isnull", False)),
+                        fields=("account", "reverses"),
+                        name="charge_reversed_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("cost__gte", 0), ("reverses__isnull", True), ("uncollected__gte", 0)),
+                            models.Q(("cost__lte", 0), ("reverses__isnull", False), ("uncollected__lte", 0)),
+                            _connector="OR",
+                        ),
+                        name="charge_sign",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DailySpend',
+            name="DailySpend",
             fields=[
-                ('input_tokens', models.BigIntegerField(default=0)),
-                ('output_tokens', models.BigIntegerField(default=0)),
-                ('retrieval_queries', models.BigIntegerField(default=0)),
-                ('seconds', models.BigIntegerField(default=0)),
-                ('pages', models.BigIntegerField(default=0)),
-                ('chunks', models.BigIntegerField(default=0)),
-                ('cost', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('uncollected', models.DecimalField(decimal_places=9, max_digits=20)),
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('type', models.CharField(choices=[('chat', 'Chat'), ('voice', 'Voice'), ('number', 'Phone number'), ('knowledge', 'Knowledge')], max_length=10)),
-                ('agent_id', models.UUIDField(null=True)),
-                ('model', models.CharField(max_length=40)),
-                ('count', models.BigIntegerField()),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("input_tokens", models.BigIntegerField(default=0)),
+                ("output_tokens", models.BigIntegerField(default=0)),
+                ("retrieval_queries", models.BigIntegerField(default=0)),
+                ("seconds", models.BigIntegerField(default=0)),
+                ("pages", models.BigIntegerField(default=0)),
+                ("chunks", models.BigIntegerField(default=0)),
+                ("cost", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("uncollected", models.DecimalField(decimal_places=9, max_digits=20)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("day", models.DateField()),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("chat", "Chat"),
+                            ("voice", "Voice"),
+                            ("number", "Phone number"),
+                            ("knowledge", "Knowledge"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("agent_id", models.UUIDField(null=True)),
+                ("model", models.CharField(max_length=40)),
+                ("count", models.BigIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('account', 'day', 'type', 'agent_id', 'model'), name='daily_spend', nulls_distinct=False)],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "day", "type", "agent_id", "model"),
+                        name="daily_spend",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
     ]

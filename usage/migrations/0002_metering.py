@@ -36,7 +36,14 @@ def first_card(apps, schema_editor):
     for model, (of_input, of_output) in MODELS.items():
         rates |= {f"{model}.input": of_input, f"{model}.output": of_output}
     Price.objects.bulk_create(
-        Price(id=uuid7(), meter=meter, rate=Decimal(rate), effective_from=FROM, created_at=FROM, actor="first card")
+        Price(
+            id=uuid7(),
+            meter=meter,
+            rate=Decimal(rate),
+            effective_from=FROM,
+            created_at=FROM,
+            actor="first card",
+        )
         for meter, rate in rates.items()
     )
 

@@ -1,0 +1,175 @@
+"""The API for the agent platform: record usage, ask whether anything may start, read the prices."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Body as InBody
+from ninja import Query, Router
+from pydantic import ValidationError
+
+from accounts import logs
+from accounts.answers import answer
+from accounts.api import Caller, account_of, existing_account, key
+from accounts.errors import Invalid, MissingScope, Problem
+from accounts.json import timestamp
+from accounts.models import Scope
+from accounts.sentences import explain
+from billing import selectors
+from billing.errors import SpendingFrozen
+from billing.money import CENT
+from usage import agents, metering, pricing, rate_card
+from usage.answers import REPLAYED, exact, insufficient, recorded, refusal, unknown_model
+from usage.bodies import EVENT, AnyEvent, Batch
+from usage.metering import Event, Outcome, Source
+from usage.models import Agent
+
+router = Router(tags=["Platform"])
+Expand = Annotated[Literal["", "exact"], Query(description="`exact` adds cost_exact and balance_exact.")]
+
+
+def check_on_short(caller: Caller, on_short: object) -> None:
+    if on_short == "record" and not caller.is_platform:
+        raise MissingScope("Only platform keys may send on_short: record.", required_scope="platform")
+
+
+def locate_agent(request: HttpRequest, data: object) -> None:
+    """What is told before a 422: the scope for `record`, and an agent id that does not exist."""
+    if isinstance(data, dict):
+        check_on_short(request.caller, data.get("on_short"))
+        named = data.get("agent")
+        if isinstance(named, str) and named.startswith("agent_"):
+            account_id = account_of(request, data.get("account"))
+            ref = agents.reference(named)
+            if not Agent.objects.filter(account_id=account_id, id=ref.id).exists():
+                raise agents.AgentNotFound()
+
+
+USAGE_KEY = key(Scope.USAGE_WRITE, body_limit=settings.LIMIT_BODY, locate=locate_agent)
+BATCH_KEY = key(Scope.USAGE_WRITE, body_limit=settings.LIMIT_BATCH_BODY)
+
+
+def source_of(request: HttpRequest) -> Source:
+    return Source(request.caller.key_id, logs.current_request_id())
+
+
+@router.post("/v3/usage", auth=USAGE_KEY, summary="Record one usage event")
+def record_usage(
+    request: HttpRequest, event: Annotated[AnyEvent, InBody()], expand: Expand = ""
+) -> HttpResponse:
+    """Priced, deducted and recorded in one transaction, or refused whole. Safe to repeat with the same event_id."""
+    check_on_short(request.caller, event.on_short)
+    account_id = account_of(request, event.account)
+    try:
+        outcome = metering.record(account_id, event.event(datetime.now(UTC)), source=source_of(request))
+    except pricing.UnknownMeter:
+        existing_account(account_id)
+        raise unknown_model() from None
+    if not outcome.is_recorded:
+        raise refusal(outcome, account_id)
+    headers = REPLAYED if outcome.status == "replayed" else None
+    return answer(201, recorded(outcome, expand=expand == "exact"), headers)
+
+
+@router.post("/v3/usage/batch", auth=BATCH_KEY, summary="Record up to 1,000 events")
+def record_batch(request: HttpRequest, batch: Batch, expand: Expand = "") -> HttpResponse:
+    """One result per event, in order. Each event is all or nothing; after a crash send the same batch again."""
+    results: list[dict[str, object]] = [{} for _ in batch.events]
+    accepted: dict[UUID, list[tuple[int, Event]]] = defaultdict(list)
+    now = datetime.now(UTC)
+    for place, raw in enumerate(batch.events):
+        try:
+            account_id, event = _read(request, raw, now)
+            accepted[account_id].append((place, event))
+        except Problem as problem:
+            results[place] = _refused(problem)
+    for account_id, events in accepted.items():
+        outcomes = metering.record_many(account_id, [event for _, event in events], source=source_of(request))
+        for (place, _), outcome in zip(events, outcomes, strict=True):
+            results[place] = _result(outcome, account_id, expand=expand == "exact")
+    return answer(200, {"results": results})
+
+
+def _read(request: HttpRequest, raw: dict[str, object], now: datetime) -> tuple[UUID, Event]:
+    """One event of a batch, under the same rules and in the same order of refusals as one sent alone."""
+    check_on_short(request.caller, raw.get("on_short"))
+    try:
+        body = EVENT.validate_python(raw)
+        account_id = account_of(request, body.account)
+        event = body.event(now)
+        rate_card.current().rates_for(event.usage, event.occurred_at or now)
+    except ValidationError as error:
+        locate_agent(request, raw)
+        found = [{**e, "loc": ("body", "event", *e["loc"][1:])} for e in error.errors()]
+        raise Invalid("See `errors`: each names a field.", errors=explain(found, raw)) from None
+    except pricing.UnknownMeter:
+        raise unknown_model() from None
+    return account_id, event
+
+
+def _result(outcome: Outcome, account_id: UUID, *, expand: bool) -> dict[str, object]:
+    if not outcome.is_recorded:
+        return _refused(refusal(outcome, account_id))
+    replayed: dict[str, object] = {"replayed": True} if outcome.status == "replayed" else {}
+    return {"status": 201, **recorded(outcome, expand=expand), **replayed}
+
+
+def _refused(problem: Problem) -> dict[str, object]:
+    body = problem.body(logs.current_request_id())
+    return {name: value for name, value in body.items() if name not in ("type", "request_id")}
+
+
+@router.get("/v3/authorize", auth=key(Scope.USAGE_WRITE), summary="May anything start?")
+def authorize(
+    request: HttpRequest, type: Literal["chat", "voice", "knowledge"], account: str | None = None
+) -> HttpResponse:
+    """The cheapest question: 204, or 402 below $0.01 (voice: below one minute), or 403. Changes nothing."""
+    account_id = account_of(request, account)
+    funds = selectors.balance_of(account_id)
+    if funds.frozen:
+        raise SpendingFrozen()
+    required = CENT
+    if type == "voice":
+        required = max(CENT, rate_card.fresh().rate("voice.minute", datetime.now(UTC)))
+    if funds.available < required:
+        raise insufficient(account_id, balance=funds.balance, available=funds.available, required=required)
+    return answer(204)
+
+
+@router.get("/v3/prices", auth=key(Scope.BALANCE_READ), summary="The rate card")
+def prices(request: HttpRequest) -> HttpResponse:
+    """Every price in force with its date, and those already announced for later."""
+    card, now = rate_card.fresh(), datetime.now(UTC)
+    return answer(
+        200, {"currency": "usd", "prices": [_price(card, meter, now) for meter in sorted(card.dates)]}
+    )
+
+
+UNITS = {
+    "input": "1M tokens",
+    "output": "1M tokens",
+    "query": "query",
+    "minute": "minute",
+    "period": "30 days",
+}
+UNITS |= {"page": "page", "chunk": "chunk"}
+
+
+def _price(card: rate_card.Card, meter: str, now: datetime) -> dict[str, object]:
+    dated = list(zip(card.dates[meter], card.rates[meter], strict=True))
+    current = [(since, rate) for since, rate in dated if since <= now]
+    since, rate = current[-1] if current else (None, None)
+    return {
+        "meter": meter,
+        "per": UNITS[meter.rpartition(".")[2]],
+        "rate": None if rate is None else exact(rate),
+        "effective_from": None if since is None else timestamp(since),
+        "upcoming": [
+            {"rate": exact(later), "effective_from": timestamp(start)}
+            for start, later in dated
+            if start > now
+        ],
+    }
