@@ -17,17 +17,17 @@ def prepare() -> None:
     django.setup()
     call_command("check", verbosity=0)
     call_command("migrate", verbosity=0)
-    collect_static()
+    collect_static(clear=True)
     if "seed_demo" in get_commands():
         call_command("seed_demo")
 
 
-def collect_static() -> None:
+def collect_static(*, clear: bool) -> None:
     """Collect and compress, unless nothing changed since the last time."""
     stamp = Path(settings.STATIC_ROOT) / ".stamp"
     state = fingerprint()
     if not stamp.exists() or stamp.read_text() != state:
-        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        call_command("collectstatic", verbosity=0, interactive=False, clear=clear)
         stamp.write_text(state)
 
 

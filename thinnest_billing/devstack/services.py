@@ -104,18 +104,8 @@ class Postgres:
     def initdb(self) -> None:
         """A cluster whose text compares byte by byte and whose lower() knows Unicode, on any machine."""
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        command = [
-            binaries() / "initdb",
-            "-D",
-            self.data,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            *locale,
-        ]
+        trust = ["-U", "postgres", "-A", "trust", "-E", "UTF8"]  # the folder of the socket is private
+        command: list[str | Path] = [binaries() / "initdb", "-D", self.data, *trust, *locale]
         if self.throwaway:
             command.append("--no-sync")
         shutil.rmtree(self.data, ignore_errors=True)  # an initdb that was killed leaves a half

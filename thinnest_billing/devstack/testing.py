@@ -11,10 +11,12 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 
 from thinnest_billing.devstack.processes import ROOT
 from thinnest_billing.devstack.services import Postgres, Valkey
@@ -23,11 +25,58 @@ from thinnest_billing.devstack.trial import PROJECT
 PREFIX = "tb-tests-"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-browser", action="store_true", help="fail unless tests of the real browser ran and passed"
+    )
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None]:
     """Before pytest-django reads the settings."""
     isolate()
     return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart() -> None:
+    """Static files as production has them: collected, compressed and named by their content."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    from thinnest_billing.devstack.prepare import collect_static
+
+    try:
+        collect_static(clear=False)  # another run may be serving the older files
+    except (CommandError, ValueError) as error:
+        warnings.warn(pytest.PytestWarning(f"collectstatic: {error}"), stacklevel=1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if chromium() is None:
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason="no chromium"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if chromium() is None:
+        terminalreporter.write_line("browser tests: not run, no chromium")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not session.config.getoption("--require-browser"):
+        return
+    if not any("browser" in report.keywords for report in reporter.stats.get("passed", [])):
+        reporter.write_line("--require-browser: no browser test passed", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def chromium() -> str | None:
+    """The browser of the browser tests, where this machine has one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def isolate() -> None:

@@ -21,7 +21,12 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 def home() -> Path:
-    """Where the trial keeps its data: in the project, or as root where PostgreSQL's `nobody` can reach it."""
+    """Where the trial keeps its data: in the project, or as root where PostgreSQL's `nobody` can reach it.
+
+    TRIAL_DATA names another folder, and with it another trial beside the first.
+    """
+    if is_set("TRIAL_DATA"):
+        return Path(os.environ["TRIAL_DATA"])
     if not ROOT:
         return PROJECT / ".data"
     return Path("/var/tmp") / f"thinnest-billing-{hashlib.sha256(str(PROJECT).encode()).hexdigest()[:10]}"
