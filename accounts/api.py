@@ -75,7 +75,8 @@ class Bearer(HttpBearer):
         self, scope: str, *, body_limit: int | None, locate: Locate | None, body_optional: bool
     ) -> None:
         super().__init__()
-        self.scope, self.body_limit, self.locate, self.body_optional = scope, body_limit, locate, body_optional
+        self.scope, self.locate = scope, locate
+        self.body_limit, self.body_optional = body_limit, body_optional
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = authenticate(request.META.get("HTTP_AUTHORIZATION", ""), now=datetime.now(UTC))
@@ -83,7 +84,7 @@ class Bearer(HttpBearer):
         request.caller, request.data, request.locate = caller, None, self.locate
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise Problem("The address must not contain NUL (%00).")
-        if self.body_limit is not None and not (self.body_optional and not request.body):
+        if self.body_limit is not None and not (self.body_optional and not _announced(request)):
             request.data = read_json(request, limit=self.body_limit)
         if self.scope not in caller.scopes:
             raise MissingScope(f"Use a key with the scope {self.scope}.", required_scope=self.scope)
@@ -122,8 +123,7 @@ def _rate(caller: Caller) -> int:
 
 def read_json(request: HttpRequest, *, limit: int) -> object:
     """The body as strict JSON; 413 by its announced length, before a byte of it is read."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length) > limit:
+    if _announced(request) > limit:
         raise BodyTooLarge(f"Send at most {limit:,} bytes.")
     if request.content_type != "application/json" or _charset(request) != "utf-8":
         raise UnsupportedMediaType()
@@ -134,6 +134,12 @@ def read_json(request: HttpRequest, *, limit: int) -> object:
     if len(raw) > limit:
         raise BodyTooLarge(f"Send at most {limit:,} bytes.")
     return json.loads(raw)
+
+
+def _announced(request: HttpRequest) -> int:
+    """How many bytes the body has, by its header; Django reads no more than that."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
 def _charset(request: HttpRequest) -> str:

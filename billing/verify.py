@@ -1,6 +1,6 @@
 """Proof that the ledger is right: set-based questions whose every row is a breach.
 
-Each check is SQL over a batch of accounts (`%(accounts)s`, an array of uuids) and returns (account_id, detail). Checks of
+Each check is SQL over a batch of accounts (`%(accounts)s`, an array of uuids): (account_id, detail). Checks of
 entries begin after the account's mark (what an earlier run proved), or at the beginning when there is none.
 """
 
@@ -37,7 +37,8 @@ CHECKS = {
     "running balances are prefix sums": LINKED
     + "(granted_after <> granted_before + granted OR paid_after <> paid_before + paid)",
     "time never goes back": LINKED + "(recorded_at <= time_before OR day < day_before)",
-    "usage never overdraws": LINKED + "kind = 'charge' AND (granted_after < 0 OR paid <> 0 AND paid_after < 0)",
+    "usage never overdraws": LINKED
+    + "kind = 'charge' AND (granted_after < 0 OR paid <> 0 AND paid_after < 0)",
     "granted is spent before paid": LINKED + "kind = 'charge' AND paid <> 0 AND granted_after <> 0",
     "balance equals the last entry": """
         SELECT b.account_id, format('balance %%s + %%s', b.granted, b.paid) FROM billing_balance b
@@ -100,7 +101,9 @@ def snapshot() -> Iterator[None]:
 
 def heads(accounts: Sequence[UUID]) -> dict[UUID, tuple[int, object]]:
     """How far each account's ledger reaches in this snapshot: (seq, last recorded_at)."""
-    rows = Balance.objects.filter(account_id__in=accounts).values_list("account_id", "seq", "last_recorded_at")
+    rows = Balance.objects.filter(account_id__in=accounts).values_list(
+        "account_id", "seq", "last_recorded_at"
+    )
     return {account_id: (seq, at) for account_id, seq, at in rows}
 
 

@@ -3,6 +3,8 @@
 from ninja import NinjaAPI
 
 from accounts import answers
+from usage.api import router as usage_router
+from usage.holds_api import router as holds_router
 
 api = NinjaAPI(
     title="Thinnest Billing",
@@ -12,3 +14,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 answers.install(api)
+api.add_router("", usage_router)
+api.add_router("", holds_router)

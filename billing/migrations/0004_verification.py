@@ -5,32 +5,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('billing', '0003_payments'),
+        ("accounts", "0001_initial"),
+        ("billing", "0003_payments"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LedgerCheck',
+            name="LedgerCheck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ran_at', models.DateTimeField()),
-                ('full', models.BooleanField()),
-                ('accounts', models.PositiveIntegerField()),
-                ('breaches', models.JSONField(default=list)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("ran_at", models.DateTimeField()),
+                ("full", models.BooleanField()),
+                ("accounts", models.PositiveIntegerField()),
+                ("breaches", models.JSONField(default=list)),
             ],
             options={
-                'ordering': ['-ran_at'],
+                "ordering": ["-ran_at"],
             },
         ),
         migrations.CreateModel(
-            name='VerifiedThrough',
+            name="VerifiedThrough",
             fields=[
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='accounts.account')),
-                ('seq', models.BigIntegerField()),
-                ('recorded_at', models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="accounts.account",
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("recorded_at", models.DateTimeField(null=True)),
             ],
         ),
     ]

@@ -29,6 +29,7 @@ __all__ = [
     "EventReceipt",
     "Hold",
     "Installation",
+    "LedgerCheck",
     "LedgerEntry",
     "Mode",
     "PaymentMethod",

@@ -6,7 +6,7 @@ DECLARE
     clock timestamptz := coalesce(p_now, clock_timestamp());
 BEGIN
     SELECT * INTO o FROM billing_open_1(p_account, p_now);
-    IF NOT o.found THEN
+    IF NOT o.known THEN
         RETURN false;
     END IF;
     UPDATE billing_balance b SET

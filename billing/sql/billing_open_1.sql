@@ -3,7 +3,7 @@
 -- The clock is read after the lock: now() is the transaction's start, which a lock wait puts before a rival's posting.
 CREATE FUNCTION billing_open_1(
     p_account uuid, p_now timestamptz,
-    OUT found boolean, OUT granted numeric, OUT paid numeric, OUT held numeric, OUT free numeric,
+    OUT known boolean, OUT granted numeric, OUT paid numeric, OUT held numeric, OUT free numeric,
     OUT frozen boolean, OUT recorded_at timestamptz, OUT day date
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -12,8 +12,8 @@ DECLARE
     overdue numeric;
 BEGIN
     SELECT * INTO b FROM billing_balance x WHERE x.account_id = p_account FOR NO KEY UPDATE;
-    found := FOUND;
-    IF NOT found THEN
+    known := FOUND;
+    IF NOT known THEN
         RETURN;
     END IF;
     clock := coalesce(p_now, clock_timestamp());

@@ -24,7 +24,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO o FROM billing_open_1(p_account, p_now);
-    IF NOT o.found THEN
+    IF NOT o.known THEN
         status := 'no_account';
         RETURN;
     END IF;

@@ -1,0 +1,19 @@
+"""`rebuild_daily_spend`: make the roll-up anew from the charges, by the day each was given when it was written."""
+
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from accounts.commands import JsonCommand, account_id
+from usage.rollup import rebuild
+
+
+class Command(JsonCommand):
+    help = "Rebuild the daily roll-up of all accounts, or of one, from its charges."
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--account", type=account_id)
+
+    def run(self, *, now: datetime, **options: Any) -> dict[str, Any]:
+        accounts, rows = rebuild(options["account"])
+        return {"accounts": accounts, "rows": rows}
