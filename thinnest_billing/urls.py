@@ -4,15 +4,18 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from thinnest_billing import health
+from thinnest_billing import frame, health
 from thinnest_billing.api import api
 
 urlpatterns = [
     path("billing/", api.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("theme/", frame.theme, name="theme"),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("usage.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
+
+handler500 = frame.crashed
