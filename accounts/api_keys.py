@@ -10,9 +10,11 @@ import string
 import zlib
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 
+from accounts import ids
 from accounts.models import Account, ApiKey, User
 
 BASE62 = string.digits + string.ascii_letters
@@ -28,10 +30,15 @@ def create(
     now: datetime,
     created_by: User | None = None,
     expires_at: datetime | None = None,
+    id: UUID | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its plain text, which cannot be had again. Without an account: a platform key."""
+    """A new key and its plain text, which cannot be had again. Without an account: a platform key.
+
+    With an `id` that exists already: IntegrityError.
+    """
     plain = _new_plain()
     row = ApiKey.objects.create(
+        id=id or ids.uuid7(),
         account=account,
         name=name,
         prefix=plain[:12],

@@ -1,11 +1,53 @@
-"""How a person comes in: sign-up, the confirmed email address, and with it the birth of the account."""
+"""How a person comes in: sign-up, the confirmed email address and with it the birth of the account, passwords.
+
+Nothing here answers differently for an address that exists: the mailbox is told, the browser is not.
+"""
 
 from datetime import datetime
+from uuid import UUID
 
-from django.db import transaction
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
 
+from accounts import limits, links, mail
 from accounts.models import Account, User
 from accounts.signals import account_opened
+
+MAILS_AN_HOUR = 5  # to one address that did not sign in
+
+
+@transaction.atomic
+def sign_up(*, email: str, password: str, name: str, timezone: str, now: datetime) -> User | None:
+    """Write to the address: a link that confirms it, or that it has an account already (then None)."""
+    details = {"password": password, "name": name, "timezone": timezone}
+    try:
+        with transaction.atomic():
+            user = _waiting(email, **details) or register(email=email, now=now, **details)
+    except IntegrityError:  # the address belongs to somebody, perhaps since a moment ago
+        make_password(password)  # as slow as the other way
+        _write(User.objects.get(email=email), "already_signed_up", now=now)
+        return None
+    send_confirmation(user, now=now)
+    return user
+
+
+def send_confirmation(user: User, *, now: datetime) -> None:
+    _write(user, "confirm_email", now=now, link=links.confirm_url(user))
+
+
+def forgot_password(email: str, *, now: datetime) -> None:
+    """Send a link for a new password, if the address is somebody's."""
+    user = User.objects.filter(email=email, is_active=True).first()
+    if user is not None:
+        _write(user, "password_reset", now=now, link=links.reset_url(user))
+
+
+@transaction.atomic
+def set_password(user: User, password: str, *, now: datetime) -> None:
+    """A new password ends every session. Told by email, so that a stranger's change does not go unseen."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    mail.send(user.email, "password_changed", {"at": now}, user=user, now=now)
 
 
 @transaction.atomic
@@ -39,6 +81,26 @@ def create_owner(*, email: str, password: str, name: str, timezone: str, now: da
     return User.objects.select_related("account").get(pk=user.pk)
 
 
-def _open(account_id: object, *, now: datetime) -> None:
+def _open(account_id: UUID, *, now: datetime) -> None:
     if Account.objects.filter(pk=account_id, opened_at=None).update(opened_at=now):
         account_opened.send(Account, account_id=account_id)
+
+
+def _waiting(email: str, *, password: str, name: str, timezone: str) -> User | None:
+    """Somebody signed up with this address and never confirmed it: the last one to sign up is right."""
+    unconfirmed = User.objects.select_for_update(of=("self",)).select_related("account")
+    user = unconfirmed.filter(
+        email=email, email_confirmed_at=None, account__opened_at=None, account__isnull=False, is_staff=False
+    ).first()
+    if user is not None:
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        user.account.name, user.account.timezone = name, timezone
+        user.account.save(update_fields=["name", "timezone"])
+    return user
+
+
+def _write(user: User, template: str, *, now: datetime, **context: object) -> None:
+    """At most five an hour to one address: our forms must not serve to flood a stranger's mailbox."""
+    if limits.allow("mail-to", user.email, limit=MAILS_AN_HOUR, seconds=3600):
+        mail.send(user.email, template, context, user=user, now=now, secret="link" in context)

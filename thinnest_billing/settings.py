@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "thinnest_billing.csp.content_security_policy",
     "accounts.middleware.api",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -1,0 +1,109 @@
+"""Email as rows: written in the transaction that causes them, sent after it, retried until the mail server takes them.
+
+Without a mail server (EMAIL_URL unset, as in a trial) rows are kept, and the outbox page shows them.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.db.models import F
+from django.template import Context
+from django.template.loader import get_template, render_to_string
+
+from accounts.models import Mail, User
+from accounts.nudges import nudge
+
+TRIES = 10  # with the waits below: about three days
+FIRST_WAIT = timedelta(minutes=5)  # doubled after each failure
+BATCH = 100
+log = logging.getLogger(__name__)
+
+
+def send(
+    to: str,
+    template: str,
+    context: dict[str, object],
+    *,
+    now: datetime,
+    user: User | None = None,
+    secret: bool = False,
+) -> Mail:
+    """Write the email `templates/emails/<template>/` to `to`; it leaves after the commit.
+
+    `secret` is for links that sign in: the text is blanked once it is sent, and staff never see it.
+    """
+    context = {"site": settings.SITE_URL, "user": user} | context
+    folder = f"emails/{template}"
+    subject, text = (_plain(f"{folder}/{part}.txt", context) for part in ("subject", "body"))
+    mail = Mail.objects.create(
+        to=to,
+        user=user,
+        subject=" ".join(subject.split()),
+        text=text,
+        html=render_to_string(f"{folder}/body.html", context),
+        secret=secret,
+        created_at=now,
+        next_try_at=now if settings.EMAIL_URL else None,
+    )
+    if settings.EMAIL_URL:
+        from accounts.tasks import deliver_mail  # tasks import this module
+
+        transaction.on_commit(lambda: nudge(deliver_mail))
+    return mail
+
+
+def _plain(template: str, context: dict[str, object]) -> str:
+    """Text, where an apostrophe stays one."""
+    return get_template(template).template.render(Context(context, autoescape=False))
+
+
+def deliver(*, now: datetime) -> int:
+    """Send what is due; how many were sent. A step of the sweep: at any time, any number of times."""
+    due = Mail.objects.filter(next_try_at__lte=now).order_by("next_try_at")[:BATCH]
+    return sum(_try(mail, now=now) for mail in due)
+
+
+def _try(mail: Mail, *, now: datetime) -> bool:
+    if not _claim(mail, now=now):
+        return False
+    try:
+        _hand_over(mail)
+    except (SMTPException, OSError) as error:
+        _put_off(mail, str(error))
+        return False
+    _mark_sent(mail, now=now)
+    return True
+
+
+def _claim(mail: Mail, *, now: datetime) -> bool:
+    """Push the row forward before the network is asked: a second worker finds nothing, a crash costs one wait."""
+    later = now + FIRST_WAIT * 2**mail.tries
+    waiting = Mail.objects.filter(pk=mail.pk, next_try_at=mail.next_try_at)
+    return waiting.update(next_try_at=later, tries=F("tries") + 1) == 1
+
+
+def _hand_over(mail: Mail) -> None:
+    """The Message-ID is the row's, so that a mailbox can tell a repeat after a crash."""
+    host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(">")
+    message = EmailMultiAlternatives(
+        mail.subject, mail.text, to=[mail.to], headers={"Message-ID": f"<{mail.pk}@{host}>"}
+    )
+    message.attach_alternative(mail.html, "text/html")
+    message.send()
+
+
+def _put_off(mail: Mail, error: str) -> None:
+    log.warning("Mail %s was not sent: %s", mail.pk, error)
+    changes: dict[str, object] = {"error": error[:1000]}
+    if mail.tries + 1 >= TRIES:
+        changes["next_try_at"] = None
+    Mail.objects.filter(pk=mail.pk).update(**changes)
+
+
+def _mark_sent(mail: Mail, *, now: datetime) -> None:
+    blanked = {"text": "", "html": ""} if mail.secret else {}
+    Mail.objects.filter(pk=mail.pk).update(sent_at=now, next_try_at=None, error="", **blanked)

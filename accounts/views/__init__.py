@@ -1,0 +1,1 @@
+"""Pages: the entrance (sign-up to password reset), the account, and its API keys."""
