@@ -14,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from billing import gateways
 from billing.errors import NoBalance
 from billing.selectors import Funds, balance_of
 
@@ -104,7 +105,7 @@ class Frame:
 
     @property
     def sandbox(self) -> bool:
-        return not settings.STRIPE_SECRET_KEY
+        return gateways.is_sandbox()
 
 
 def _exactly(link: Link, path: str) -> str:
