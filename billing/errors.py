@@ -1,6 +1,6 @@
 """Refusals about money, each with a sentence that tells the person what to do next."""
 
-from accounts.errors import AccountNotFound, Problem
+from accounts.errors import AccountNotFound, Problem, TooManyRequests
 
 
 class NoBalance(AccountNotFound):
@@ -53,3 +53,72 @@ class HoldEnded(Problem):
     status = 409
     code = "hold_ended"
     title = "This hold has already ended another way."
+
+
+class PaymentMethodNotFound(Problem):
+    """This account has no saved card with that id. `GET /billing/v3/payment-methods` lists those it has."""
+
+    status = 404
+    code = "payment_method_not_found"
+    title = "There is no such payment method."
+
+
+class IdempotencyKeyReused(Problem):
+    """The `Idempotency-Key` was sent before with another amount or card. Nothing was charged."""
+
+    status = 422
+    code = "idempotency_key_reused"
+    title = "This Idempotency-Key was used before for something else."
+
+
+class CardDeclined(Problem):
+    """The bank declined the card; `decline_code` says why. Nothing was charged: try another card."""
+
+    status = 402
+    code = "card_declined"
+    title = "The card was declined."
+
+
+class PaymentFailed(Problem):
+    """The payment did not come about for another reason than the bank's refusal. Nothing was charged."""
+
+    status = 402
+    code = "payment_failed"
+    title = "The payment failed."
+
+
+class TooManyTopUps(TooManyRequests):
+    """More top-ups in an hour than the limit allows. Nothing was charged."""
+
+    title = "Too many top-ups."
+
+
+class CardTesting(TooManyRequests):
+    """Too many declined cards within an hour: top-ups of this account rest for a day. Nothing was charged."""
+
+    code = "card_testing"
+    title = "Too many declined cards."
+
+
+class PaymentsUnavailable(Problem):
+    """Payments are switched off by a mistake in the configuration, or the processor is out of reach."""
+
+    status = 503
+    code = "payments_unavailable"
+    title = "Payments are not available now."
+
+
+class FormReused(Problem):
+    """The form's top-up exists already, with another amount or card. Nothing more was charged."""
+
+    status = 409
+    code = "form_reused"
+    title = "This form was sent before."
+
+
+class UnsignedEvent(Problem):
+    """A webhook delivery whose signature is missing, wrong or too old. It was not stored."""
+
+    status = 400
+    code = "bad_signature"
+    title = "The signature does not match the body."

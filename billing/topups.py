@@ -1,11 +1,327 @@
-"""Top-ups: from the row, committed before the processor is asked, to the credit that is posted once."""
+"""Top-ups: from the row, committed before the processor is asked, to the credit that is posted once.
 
+`begin` writes the row, `pay` asks the processor, `settle` is the only way money comes in. The answer, the
+webhook, the return page and the sweep all call `settle`, in any order and any number of times.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
-from billing.models import TopUp
+from accounts import ids
+from billing import gateways, installation, ledger, payment_methods, topup_limits
+from billing.errors import FormReused, IdempotencyKeyReused, PaymentsUnavailable
+from billing.gateways import Misconfigured, Page, Payment, ReferenceReused, Rejected, Unavailable
+from billing.models import Mode, TopUp
+from billing.money import from_cents, to_cents
+
+CURRENCY = payment_methods.CURRENCY
+DESCRIPTION = "Account credit"
+SAME_REQUEST = timedelta(seconds=10)  # without an Idempotency-Key
+PAGE_LIFE = timedelta(hours=1)
+FIRST_LOOK = timedelta(minutes=1)  # of the sweep, doubling up to the last
+LAST_LOOK = timedelta(hours=1)
+Status, Origin = TopUp.Status, TopUp.Origin
+log = logging.getLogger(__name__)
+
+
+class NotOurs(Exception):
+    """A payment that claims a top-up of ours but does not fit it. Nothing was credited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants to add. `amount`: dollars, within the limits. `card`: empty for the processor's page."""
+
+    amount: Decimal
+    origin: TopUp.Origin
+    actor: str
+    card: str = ""
+    save_card: bool = False
+    topup_id: UUID | None = None  # carried by the form: sent twice, it is one payment
+    idempotency_key: str | None = None
+
+
+# --- Beginning ------------------------------------------------------------------------------------------------
+
+
+def begin(account_id: UUID, order: Order, *, now: datetime) -> tuple[TopUp, bool]:
+    """The committed row of an order, and whether it is new; then `pay` it. A repeat answers the first row.
+
+    Raises PaymentMethodNotFound, IdempotencyKeyReused, FormReused, TooManyTopUps, CardTesting,
+    PaymentsUnavailable, and Unavailable when the processor must first know the account and does not answer.
+    """
+    if wrong := installation.mismatch():
+        log.error(wrong)
+        raise PaymentsUnavailable("Nothing was charged. Please write to us.")
+    card = payment_methods.find(account_id, order.card) if order.card else None
+    customer = card.customer if card else payment_methods.customer_of(account_id)
+    with transaction.atomic(durable=True):  # durable: the row must be there before the processor is asked
+        ledger.lock(account_id)
+        seen = _repeated(account_id, order, now=now)
+        if seen is not None:
+            return seen, False
+        topup_limits.check(account_id, now=now)
+        topup = TopUp(
+            id=order.topup_id or ids.uuid7(), account_id=account_id, mode=gateways.mode(), origin=order.origin,
+            actor=order.actor, amount=order.amount, card=order.card, customer=customer, description=DESCRIPTION,
+            save_card=order.save_card, off_session=order.origin == Origin.API, created_at=now,
+            idempotency_key=order.idempotency_key, brand=card.brand if card else "",
+            last4=card.last4 if card else "", next_look_at=now + FIRST_LOOK,
+        )  # fmt: skip
+        topup.return_url = f"{page_url(topup)}?returned=1"
+        topup.save(force_insert=True)
+    return topup, True
+
+
+def _repeated(account_id: UUID, order: Order, *, now: datetime) -> TopUp | None:
+    """The top-up that this order already made, if any. Under the Balance lock."""
+    wanted = {"amount": order.amount, "card": order.card}
+    if order.topup_id is not None:
+        seen = TopUp.objects.filter(pk=order.topup_id).first()
+        if seen is not None and (seen.account_id, seen.amount, seen.card) != (account_id, *wanted.values()):
+            raise FormReused(
+                "This form was sent before for another amount or card. Nothing more was charged."
+            )
+        return seen
+    own = TopUp.objects.filter(account_id=account_id)
+    if order.idempotency_key is not None:
+        seen = own.filter(idempotency_key=order.idempotency_key).first()
+        if seen is not None and (seen.amount, seen.card) != tuple(wanted.values()):
+            raise IdempotencyKeyReused("Send a new key for a new top-up. Nothing was charged.")
+        return seen
+    recent = own.filter(**wanted, created_at__gt=now - SAME_REQUEST)
+    return recent.exclude(status__in=(Status.FAILED, Status.CANCELED)).order_by("created_at").last()
+
+
+# --- Asking the processor -------------------------------------------------------------------------------------
+
+
+def pay(topup: TopUp, *, now: datetime | None = None) -> TopUp:
+    """Ask the processor and settle its answer. Repeatable within a day: one row, one key, one payment."""
+    try:
+        answer = _ask(topup)
+    except (Unavailable, ReferenceReused) as error:
+        log.warning("%s: outcome unknown: %s", topup.public_id, error)
+        _still_open(topup, now=now, status=Status.UNKNOWN)
+    except Rejected as refusal:
+        if refusal.code == "resource_missing" and topup.card:
+            payment_methods.forget(topup.card, now=now or timezone.now())
+        end(topup, Status.FAILED, code=refusal.code or "rejected", message=str(refusal), now=now)
+    except Misconfigured as error:
+        log.error("%s: the processor does not accept our credentials: %s", topup.public_id, error)
+        end(topup, Status.FAILED, code="misconfigured", message="Payments are not available now.", now=now)
+    else:
+        _take(topup, answer, now=now)
+    topup.refresh_from_db()
+    return topup
+
+
+def _ask(topup: TopUp) -> Payment | Page:
+    gateway = gateways.gateway()
+    frozen = {
+        "reference": topup.public_id, "customer": topup.customer, "amount": to_cents(topup.amount),
+        "currency": CURRENCY, "description": topup.description,
+    }  # fmt: skip
+    if topup.card:
+        return gateway.charge(
+            **frozen, card=topup.card, off_session=topup.off_session, return_url=topup.return_url
+        )
+    return gateway.checkout(
+        **frozen, success_url=topup.return_url, cancel_url=topup.return_url, save_card=topup.save_card,
+        expires_at=topup.created_at + PAGE_LIFE,
+    )  # fmt: skip
+
+
+def _take(topup: TopUp, answer: Payment | Page, *, now: datetime | None) -> None:
+    if isinstance(answer, Payment):
+        settle(answer, now=now)
+    else:
+        facts = {"page_id": answer.id, "action_url": answer.url}
+        _still_open(topup, now=now, status=Status.REQUIRES_ACTION, **facts)
+
+
+def _still_open(topup: TopUp, *, now: datetime | None, **changes: object) -> None:
+    changes["next_look_at"] = next_look(topup, now=now or timezone.now())
+    TopUp.objects.filter(pk=topup.pk, status__in=TopUp.OPEN).update(**changes)
+
+
+def end(
+    topup: TopUp, status: TopUp.Status, *, code: str = "", message: str = "", now: datetime | None = None
+) -> None:
+    """End a top-up that no payment came of, unless it has ended meanwhile."""
+    TopUp.objects.filter(pk=topup.pk, status__in=TopUp.OPEN).update(
+        status=status, failure_code=code, failure_message=message[:400], action_url="", next_look_at=None,
+        ended_at=now or timezone.now(),
+    )  # fmt: skip
+
+
+def look(topup: TopUp, *, now: datetime | None = None) -> TopUp:
+    """Ask the processor what has become of a top-up, and settle that."""
+    gateway = gateways.gateway()
+    if topup.payment_id:
+        payment: Payment | None = gateway.payment(topup.payment_id)
+    else:
+        payment = gateway.find_payment(customer=topup.customer, reference=topup.public_id)
+    if payment is not None:
+        settle(payment, now=now)
+    topup.refresh_from_db()
+    return topup
+
+
+def confirm(topup: TopUp, *, now: datetime | None = None) -> TopUp:
+    """The card holder is here to confirm an off-session payment: go on with the same payment."""
+    mine = TopUp.objects.filter(
+        pk=topup.pk, status=Status.REQUIRES_ACTION, confirmations=topup.confirmations
+    ).update(confirmations=topup.confirmations + 1)
+    if not mine or not topup.payment_id:
+        return look(topup, now=now)
+    reference = f"{topup.public_id}:{topup.confirmations + 1}"
+    try:
+        payment = gateways.gateway().confirm(
+            reference=reference, payment_id=topup.payment_id, card=topup.card, return_url=topup.return_url
+        )
+    except Rejected:  # it is past confirming: whatever it is now counts
+        return look(topup, now=now)
+    settle(payment, now=now)
+    topup.refresh_from_db()
+    return topup
+
+
+def withdraw(topup: TopUp, *, now: datetime | None = None) -> TopUp:
+    """Cancel a payment that waits for its card holder: at the processor first. If that was too late, it counts."""
+    gateway = gateways.gateway()
+    if topup.status != Status.REQUIRES_ACTION:
+        return topup
+    if topup.page_id:
+        try:
+            gateway.close_page(topup.page_id)
+        except Rejected as refusal:  # closed already
+            log.info("%s: %s", topup.public_id, refusal)
+        if look(topup, now=now).status == Status.REQUIRES_ACTION:
+            end(topup, Status.CANCELED, now=now)
+    elif topup.payment_id:
+        settle(gateway.cancel(topup.payment_id), now=now)
+    topup.refresh_from_db()
+    return topup
+
+
+# --- Settling -------------------------------------------------------------------------------------------------
+
+
+def settle(payment: Payment, *, now: datetime | None = None) -> TopUp | None:
+    """Make our row say what the payment says, and credit what was received, once. None: not a top-up of ours.
+
+    The only place where payments become money. Succeeded beats every other word, whenever it comes. `now` is
+    given by tests and demo data only. Raises NotOurs and installation.WrongMode; then nothing was credited.
+    """
+    topup_id = ids.parse("top", payment.reference or "")
+    rows = TopUp.objects.filter(pk=topup_id)
+    account_id = rows.values_list("account_id", flat=True).first() if topup_id else None
+    if account_id is None:
+        return None
+    with transaction.atomic():
+        ledger.lock(account_id)
+        topup = rows.select_for_update().get()
+        _refuse_foreign(topup, payment)
+        if payment.status is gateways.Status.SUCCEEDED:
+            _credit(topup, payment, now=now)
+        elif topup.is_open:
+            _follow(topup, payment, now=now or timezone.now())
+        topup.save()
+    return topup
+
+
+def _refuse_foreign(topup: TopUp, payment: Payment) -> None:
+    if topup.mode != gateways.mode():
+        raise NotOurs(f"{topup.public_id} belongs to mode {topup.mode}.")
+    if payment.installation != installation.installation_id():
+        raise NotOurs(f"The payment {payment.id} belongs to another installation.")
+    if payment.customer != topup.customer:
+        raise NotOurs(f"{topup.public_id} is not of the customer {payment.customer}.")
+    if payment.currency != CURRENCY:
+        raise NotOurs(f"The payment {payment.id} is in {payment.currency}.")
+    if topup.status == Status.SUCCEEDED and topup.payment_id != payment.id:
+        raise NotOurs(f"{topup.public_id} was paid by {topup.payment_id}; {payment.id} is another payment.")
+
+
+def _credit(topup: TopUp, payment: Payment, *, now: datetime | None) -> None:
+    _learn(topup, payment)
+    if topup.status == Status.SUCCEEDED:
+        return
+    if payment.received <= 0:
+        raise NotOurs(f"The payment {payment.id} brought in nothing.")
+    installation.pin(Mode(topup.mode))
+    topup.received = from_cents(payment.received)
+    ledger.credit_topup(topup.account_id, topup.received, key=str(topup.id), actor=topup.actor, now=now)
+    topup.status, topup.ended_at, topup.next_look_at = Status.SUCCEEDED, now or timezone.now(), None
+    topup.action_url = topup.failure_code = topup.decline_code = topup.failure_message = ""
+    topup.declined_at = None
+
+
+def _learn(topup: TopUp, payment: Payment) -> None:
+    topup.payment_id = payment.id or topup.payment_id
+    topup.brand = payment.brand or topup.brand
+    topup.last4 = payment.last4 or topup.last4
+    topup.receipt_url = payment.receipt_url or topup.receipt_url
+
+
+def _follow(topup: TopUp, payment: Payment, *, now: datetime) -> None:
+    """An open top-up follows its payment; what is known to be over is never reopened by late news."""
+    _learn(topup, payment)
+    topup.next_look_at = next_look(topup, now=now)
+    is_waiting_page = topup.page_id and payment.status in (
+        gateways.Status.FAILED, gateways.Status.REQUIRES_ACTION, gateways.Status.OPEN
+    )  # fmt: skip
+    if is_waiting_page:  # the page takes another card, and leads to the bank by itself
+        return
+    if payment.status is gateways.Status.PROCESSING:
+        topup.status, topup.action_url = Status.PROCESSING, ""
+    elif payment.status is gateways.Status.REQUIRES_ACTION:
+        topup.status, topup.action_url = Status.REQUIRES_ACTION, payment.action_url
+    elif payment.status is gateways.Status.FAILED and _wants_its_holder(topup, payment):
+        topup.status = Status.REQUIRES_ACTION
+    elif payment.status in (gateways.Status.FAILED, gateways.Status.CANCELED):
+        _finish_unpaid(topup, payment, now=now)
+
+
+def _wants_its_holder(topup: TopUp, payment: Payment) -> bool:
+    return topup.off_session and payment.code == "authentication_required"
+
+
+def _finish_unpaid(topup: TopUp, payment: Payment, *, now: datetime) -> None:
+    failed = payment.status is gateways.Status.FAILED
+    topup.status = Status.FAILED if failed else Status.CANCELED
+    topup.declined_at = now if failed else None
+    topup.failure_code, topup.decline_code = payment.code, payment.decline_code
+    topup.failure_message = payment.message[:400]
+    topup.ended_at, topup.next_look_at, topup.action_url = now, None, ""
+
+
+def record_manual(
+    account_id: UUID, amount: Decimal, *, actor: str, reason: str, now: datetime | None = None
+) -> TopUp:
+    """A settled top-up that no processor knows, such as a bank transfer: whole cents, with a reason."""
+    at = now or timezone.now()
+    with transaction.atomic():
+        ledger.lock(account_id)
+        topup = TopUp.objects.create(
+            account_id=account_id, mode=Mode.MANUAL, origin=Origin.STAFF, actor=actor, reason=reason,
+            amount=amount, received=amount, description=DESCRIPTION, status=Status.SUCCEEDED,
+            created_at=at, ended_at=at,
+        )  # fmt: skip
+        ledger.credit_topup(account_id, amount, key=str(topup.id), actor=actor, now=now)
+    return topup
+
+
+# --- Asking about them ----------------------------------------------------------------------------------------
 
 
 def page_url(topup: TopUp) -> str:
@@ -15,9 +331,12 @@ def page_url(topup: TopUp) -> str:
 
 def in_progress(account_id: UUID) -> tuple[bool, str | None]:
     """Whether a top-up is on its way and, if one waits for its card holder, the page to confirm it on."""
-    open_ones = TopUp.objects.filter(account_id=account_id, next_look_at__isnull=False).order_by(
-        "-created_at"
-    )
-    found = list(open_ones[:20])
-    waiting = [topup for topup in found if topup.status == TopUp.Status.REQUIRES_ACTION]
+    open_ones = TopUp.objects.filter(account_id=account_id, next_look_at__isnull=False)
+    found = list(open_ones.order_by("-created_at")[:20])
+    waiting = [topup for topup in found if topup.status == Status.REQUIRES_ACTION]
     return bool(found), page_url(waiting[0]) if waiting else None
+
+
+def next_look(topup: TopUp, *, now: datetime) -> datetime:
+    """When the sweep looks again: soon after the beginning, then ever more rarely, hourly at last."""
+    return now + min(max(now - topup.created_at, FIRST_LOOK), LAST_LOOK)

@@ -3,6 +3,7 @@
 from ninja import NinjaAPI
 
 from accounts import answers
+from billing.api import router as billing_router
 from usage.api import router as usage_router
 from usage.holds_api import router as holds_router
 
@@ -14,5 +15,6 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 answers.install(api)
+api.add_router("", billing_router)
 api.add_router("", usage_router)
 api.add_router("", holds_router)

@@ -4,12 +4,19 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from billing.gateways.sandbox_bank import deliver_sandbox_events
+from billing.topup_sweep import pursue_open_topups
+from billing.webhooks import process_waiting_events
 from thinnest_billing.models import Heartbeat
 
 log = logging.getLogger(__name__)
 
 # Each step picks up the rows its nudge may have lost, at any time, any number of times: `step(now=...)`.
-STEPS: tuple[Callable[..., object], ...] = ()
+STEPS: tuple[Callable[..., object], ...] = (
+    deliver_sandbox_events,
+    process_waiting_events,
+    pursue_open_topups,
+)
 
 
 def sweep(*, now: datetime) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from billing.models import Installation, Mode
+from billing.models import Mode
 
 
 class Status(StrEnum):
@@ -212,14 +212,18 @@ def is_sandbox() -> bool:
     return not settings.STRIPE_SECRET_KEY
 
 
+def mode() -> Mode:
+    """The mode of payments made from now on."""
+    if is_sandbox():
+        return Mode.SANDBOX
+    is_live = settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+    return Mode.STRIPE_LIVE if is_live else Mode.STRIPE_TEST
+
+
 def gateway() -> Gateway:
     """The configured processor."""
     from billing.gateways.sandbox import SandboxGateway  # it implements what is defined above
 
     if not is_sandbox():
         raise Misconfigured("STRIPE_SECRET_KEY is set, but this version has only the sandbox.")
-    return SandboxGateway(installation=installation_id())
-
-
-def installation_id() -> str:
-    return str(Installation.objects.values_list("id", flat=True).get())
+    return SandboxGateway()

@@ -1,0 +1,142 @@
+"""Saved cards: who an account is at the processor, and what it may be charged on.
+
+The processor is asked first, outside any transaction; our rows follow. A card once removed stays removed, in
+whatever order events arrive.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from accounts import ids
+from accounts.models import User
+from billing import gateways
+from billing.errors import PaymentMethodNotFound
+from billing.gateways import Card, Page, Rejected, sandbox_bank
+from billing.models import Customer, PaymentMethod
+
+CURRENCY = "usd"
+
+
+def of_account(account_id: UUID) -> QuerySet[PaymentMethod]:
+    """The account's cards, the default first, then the newest."""
+    live = PaymentMethod.objects.filter(account_id=account_id, mode=gateways.mode(), removed_at=None)
+    return live.order_by("-is_default", "-created_at")
+
+
+def find(account_id: UUID, gateway_id: str) -> PaymentMethod:
+    """The account's card. Raises PaymentMethodNotFound, also for somebody else's."""
+    found = of_account(account_id).filter(gateway_id=gateway_id).first() if "\0" not in gateway_id else None
+    if found is None:
+        raise PaymentMethodNotFound("Use the id of a card saved on this account.")
+    return found
+
+
+def customer_of(account_id: UUID) -> str:
+    """Who the account is at the processor; asks it to make a customer the first time."""
+    row, _ = Customer.objects.get_or_create(account_id=account_id, mode=gateways.mode())
+    if row.gateway_id is None:
+        reference = f"{ids.public('acct', account_id)}:{row.number}"
+        row.gateway_id = gateways.gateway().create_customer(
+            reference=reference, email=_owner_email(account_id)
+        )
+        Customer.objects.filter(pk=row.pk, gateway_id=None).update(gateway_id=row.gateway_id)
+    return row.gateway_id
+
+
+def _owner_email(account_id: UUID) -> str:
+    owners = User.objects.filter(account_id=account_id, role=User.Role.OWNER)
+    return owners.order_by("created_at").values_list("email", flat=True)[0]
+
+
+def setup_page(account_id: UUID) -> Page:
+    """The processor's page that saves a card."""
+    back = settings.SITE_URL + reverse("payment_methods")
+    return gateways.gateway().card_setup(
+        reference=ids.public("acct", account_id), customer=customer_of(account_id), currency=CURRENCY,
+        success_url=f"{back}?returned=1", cancel_url=back,
+    )  # fmt: skip
+
+
+def refresh(account_id: UUID, *, now: datetime) -> None:
+    """Fetch the account's cards from the processor: after a page of theirs, faster than the event."""
+    for card in reversed(gateways.gateway().cards(customer_of(account_id))):
+        remember(card, now=now)
+
+
+def remember(card: Card, *, now: datetime) -> PaymentMethod | None:
+    """A card was saved or changed at the processor; the first one is the default. None: not a customer of ours."""
+    with transaction.atomic():
+        owners = Customer.objects.select_for_update().filter(mode=gateways.mode())
+        owner = owners.filter(gateway_id=card.customer).first() if card.customer else None
+        if owner is None:
+            return None
+        row, is_new = PaymentMethod.objects.update_or_create(
+            gateway_id=card.id, defaults=_shown(card),
+            create_defaults=_shown(card) | {
+                "account_id": owner.account_id, "mode": owner.mode, "customer": card.customer, "created_at": now,
+            },
+        )  # fmt: skip
+        if is_new:
+            _need_a_default(owner.account_id)
+    return row
+
+
+def _shown(card: Card) -> dict[str, object]:
+    return {
+        "brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year
+    }  # fmt: skip
+
+
+def forget(gateway_id: str, *, now: datetime) -> None:
+    """A card was removed, here or at the processor. The newest of the others becomes the default."""
+    with transaction.atomic():
+        row = PaymentMethod.objects.filter(gateway_id=gateway_id, removed_at=None).first()
+        if row is None:
+            return
+        _lock(row.account_id)
+        PaymentMethod.objects.filter(pk=row.pk).update(removed_at=now, is_default=False)
+        _need_a_default(row.account_id)
+
+
+def make_default(account_id: UUID, gateway_id: str) -> PaymentMethod:
+    with transaction.atomic():
+        _lock(account_id)
+        card = find(account_id, gateway_id)
+        of_account(account_id).filter(is_default=True).update(is_default=False)
+        of_account(account_id).filter(pk=card.pk).update(is_default=True)
+    return card
+
+
+def remove(account_id: UUID, gateway_id: str, *, now: datetime) -> PaymentMethod:
+    """Remove a card at the processor, then here. Raises the gateway's Unavailable: then nothing was removed."""
+    card = find(account_id, gateway_id)
+    try:
+        gateways.gateway().remove_card(gateway_id)
+    except Rejected as refusal:
+        if refusal.code != "resource_missing":  # else: gone already, which is what was wanted
+            raise
+    forget(gateway_id, now=now)
+    return card
+
+
+def add_sandbox_card(account_id: UUID, token: str, *, now: datetime) -> str:
+    """Save one of the sandbox's test cards (`pm_card_visa`, …) and answer its id."""
+    card = sandbox_bank.save_by_token(customer_of(account_id), token, now=now)
+    remember(card, now=now)
+    return card.id
+
+
+def _lock(account_id: UUID) -> None:
+    """One at a time changes which card is the default."""
+    list(Customer.objects.select_for_update().filter(account_id=account_id, mode=gateways.mode()))
+
+
+def _need_a_default(account_id: UUID) -> None:
+    first = of_account(account_id).first()
+    if first is not None and not first.is_default:
+        PaymentMethod.objects.filter(pk=first.pk).update(is_default=True)
