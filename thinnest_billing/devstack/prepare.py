@@ -1,6 +1,7 @@
 """What `make run` does before the first page: check, migrate, collect the static files, fill in the demo."""
 
 import hashlib
+import io
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from django.db import OperationalError
 
 def prepare() -> None:
     django.setup()
-    call_command("check", verbosity=0)
+    call_command("check", stdout=io.StringIO())  # silent where nothing is wrong
     call_command("migrate", verbosity=0)
     collect_static(clear=True)
     if "seed_demo" in get_commands():
