@@ -1,0 +1,113 @@
+"""Writes the demo account: people, agents, a card, 60 days of usage and top-ups, on a moved clock, oldest first.
+
+Repeatable: what is there stays as it is, and a seeding that was cut off goes on where it stopped.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID, uuid5
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import people
+from accounts.models import Account, User
+from billing import gateways, installation, payment_methods, topups
+from billing.models import Mode, TopUp
+from thinnest_billing.demo import credentials, history
+from thinnest_billing.demo.credentials import Credentials
+from thinnest_billing.demo.history import Funded, Used
+from thinnest_billing.demo.work import AGENTS
+from thinnest_billing.models import Heartbeat
+from usage import agents, metering, rate_card
+from usage.models import Agent
+
+EMAIL, STAFF_EMAIL = "demo@example.com", "staff@example.com"
+NAME = "Fjord & Pine Outfitters"
+CARD = "pm_card_visa"
+DAYS = timedelta(days=60)
+DONE = "seed_demo"  # the heartbeat that says the history is complete
+
+
+def refusal() -> str:
+    """Why there must be no demo account here: its passwords are known to everybody."""
+    host = urlsplit(settings.SITE_URL).hostname
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        return f"The demo account is for a trial on this machine only, and SITE_URL is {settings.SITE_URL}."
+    if gateways.mode() != Mode.SANDBOX or installation.mismatch():
+        return "The demo account pays in the sandbox only, and this installation uses Stripe."
+    return ""
+
+
+def seed(*, now: datetime, file: Path) -> Credentials:
+    owner, staff = demo_owner(now=now), demo_staff(now=now)
+    account = Account.objects.get(members=owner)
+    card = demo_card(account.id, now=owner.created_at)
+    known = credentials.keep(account, owner, staff, card=card, file=file, now=now)
+    if not Heartbeat.objects.filter(name=DONE).exists():
+        name_agents(account.id, now=owner.created_at)
+        plan = history.plan(rate_card.fresh(), since=owner.created_at, until=now, trial=settings.TRIAL_GRANT)
+        live(account.id, plan, card=card)
+        Heartbeat.beat(DONE, now=now)
+    return known
+
+
+def demo_owner(*, now: datetime) -> User:
+    """Signed up 60 days ago, early in the morning."""
+    found = User.objects.filter(email=EMAIL).first()
+    since = (now - DAYS).replace(hour=8, minute=47, second=12, microsecond=0)
+    return found or people.create_owner(
+        email=EMAIL, password=credentials.PASSWORD, name=NAME, timezone="UTC", now=since
+    )
+
+
+def demo_staff(*, now: datetime) -> User:
+    found = User.objects.filter(email=STAFF_EMAIL).first()
+    return found or User.objects.create_superuser(STAFF_EMAIL, credentials.STAFF_PASSWORD, created_at=now)
+
+
+def demo_card(account_id: UUID, *, now: datetime) -> str:
+    found = payment_methods.of_account(account_id).first()
+    return found.gateway_id if found else payment_methods.add_sandbox_card(account_id, CARD, now=now)
+
+
+def name_agents(account_id: UUID, *, now: datetime) -> None:
+    """On the day of the sign-up, each with its own model; otherwise the first event would make them today."""
+    for agent in AGENTS:
+        facts = {"name": agent.name, "model": agent.talks[0].model, "created_at": now}
+        Agent.objects.get_or_create(
+            account_id=account_id, name_key=agents.name_key(agent.name), defaults=facts
+        )
+
+
+def live(account_id: UUID, plan: Iterable[Used | Funded], *, card: str) -> None:
+    """Live through the plan. One transaction a day: in a single one the balance's row would drag all its versions."""
+    for _, steps in groupby(plan, key=lambda step: (type(step), step.at.date())):
+        day = list(steps)
+        with transaction.atomic():
+            for used in day:
+                if isinstance(used, Used):
+                    use(account_id, used)
+        for funded in day:  # a top-up commits its row before the processor is asked
+            if isinstance(funded, Funded):
+                add_funds(account_id, funded, card=card)
+
+
+def use(account_id: UUID, used: Used) -> None:
+    outcome = metering.record(account_id, used.event, now=used.at)
+    if not outcome.is_recorded:
+        raise RuntimeError(f"{used.event.event_id} was not recorded: {outcome.status}")
+
+
+def add_funds(account_id: UUID, funded: Funded, *, card: str) -> None:
+    """The owner on the Add Funds page, with the saved card."""
+    order = topups.Order(
+        amount=funded.amount, origin=TopUp.Origin.PAGE, actor=EMAIL, card=card,
+        topup_id=uuid5(account_id, f"demo {funded.number}"),
+    )  # fmt: skip
+    topup, _ = topups.begin(account_id, order, now=funded.at)
+    if topup.is_open:
+        topups.pay(topup, now=funded.at)

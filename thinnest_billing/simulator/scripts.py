@@ -1,0 +1,98 @@
+"""What a platform says about one piece of work: generators that yield requests and pauses, and get answers.
+
+    answer = yield Request(...)   # sent, and repeated until it is answered
+    yield 2.5                     # seconds of work
+
+A script returns when its work is over or was refused; it never needs to repeat anything itself.
+"""
+
+from collections.abc import Generator
+from random import Random
+from typing import Any
+
+from thinnest_billing.demo import work
+from thinnest_billing.demo.work import AGENTS, Work
+from thinnest_billing.simulator.http import Answer, Request
+
+Script = Generator[Request | float, Answer, None]
+CALL_SPEED = 20  # a call's seconds in one of ours
+FIRST_HOLD = 120  # seconds of a call that are held before it is placed
+MORE = 120  # seconds that are held at a time while it lasts
+TALKATIVE = (4, 1, 1, 14)  # how often each demo agent is asked something
+
+
+class Desk:
+    """Writes the scripts of one run, each with ids that no other run uses."""
+
+    def __init__(self, account: str, run: str, draw: Random) -> None:
+        self.account, self.run, self.draw = account, run, draw
+        self.number = 0
+
+    def next(self) -> Script:
+        kinds = {self.held_chat: 60, self.asked_chat: 34, self.call: 2, self.documents: 4}
+        (script,) = self.draw.choices(list(kinds), weights=list(kinds.values()))
+        return script()
+
+    def held_chat(self) -> Script:
+        """The recommended flow: hold, answer, capture what it really took."""
+        message = self._message()
+        hold = yield self._hold(message, max_output_tokens=message["output_tokens"] * 2)
+        if hold.ok:
+            yield self.draw.uniform(0.5, 3.0)
+            quantities = ("input_tokens", "output_tokens", "retrieval_queries")
+            yield self._capture(hold, {name: message[name] for name in quantities})
+
+    def asked_chat(self) -> Script:
+        """Second best: ask whether anything may start, and record what was done."""
+        message = self._message()
+        allowed = yield Request("GET", f"/authorize?type=chat&account={self.account}")
+        if allowed.ok:
+            yield self.draw.uniform(0.5, 2.0)
+            yield self._post("/usage?expand=exact", message | {"event_id": self._id(), "on_short": "record"})
+
+    def call(self) -> Script:
+        """Held two minutes at a time; the call ends where no more can be held."""
+        call = work.call(self.draw.choice([agent for agent in AGENTS if agent.calls]), self.draw)
+        held = FIRST_HOLD
+        hold = yield self._hold(call, seconds=held)
+        if not hold.ok:
+            return
+        wanted, spoken = call["seconds"], 0
+        while True:
+            yield (min(wanted, held) - spoken) / CALL_SPEED
+            spoken = min(wanted, held)
+            if spoken == wanted:
+                break
+            more = yield self._post(f"/holds/{hold.data['id']}/extend", {"seconds": held + MORE})
+            if not more.ok:
+                break
+            held += MORE
+        yield self._capture(hold, call | {"seconds": spoken})
+
+    def documents(self) -> Script:
+        """An upload of several documents, reported as one batch."""
+        agents = [agent for agent in AGENTS if agent.documents]
+        found = [work.document(self.draw.choice(agents), self.draw) for _ in range(self.draw.randint(1, 3))]
+        events = [document | {"event_id": self._id(), "account": self.account} for document in found]
+        yield Request("POST", "/usage/batch?expand=exact", {"events": events})
+
+    def _message(self) -> Work:
+        (agent,) = self.draw.choices(AGENTS, weights=TALKATIVE)
+        return work.chat(agent, self.draw)
+
+    def _hold(self, of: Work, **asked: int) -> Request:
+        wanted = ("type", "agent", "model", "input_tokens", "retrieval_queries")
+        return self._post(
+            "/holds", {name: of[name] for name in wanted if name in of} | asked | {"key": self._id()}
+        )
+
+    def _capture(self, hold: Answer, used: dict[str, Any]) -> Request:
+        left = {name: value for name, value in used.items() if name not in ("type", "agent")}
+        return self._post(f"/holds/{hold.data['id']}/capture?expand=exact", left | {"event_id": self._id()})
+
+    def _post(self, path: str, body: dict[str, Any]) -> Request:
+        return Request("POST", path, body | {"account": self.account})
+
+    def _id(self) -> str:
+        self.number += 1
+        return f"{self.run}-{self.number}"
