@@ -32,7 +32,7 @@ class JsonCommand(BaseCommand):
             raise CommandError(problem.errors[0]["detail"] if problem.errors else problem.detail) from None
         if options["json"]:
             self.stdout.write(json.dumps(result, default=str))
-        else:
+        elif options["verbosity"]:
             self.stdout.writelines(f"{name}: {value}" for name, value in result.items())
 
 

@@ -1,13 +1,12 @@
 """The HTTP API: the routers of billing and usage, one OpenAPI document at /billing/openapi.json."""
 
-from ninja import NinjaAPI
-
 from accounts import answers
+from accounts.openapi import Api
 from billing.api import router as billing_router
 from usage.api import router as usage_router
 from usage.holds_api import router as holds_router
 
-api = NinjaAPI(
+api = Api(
     title="Thinnest Billing",
     version="3",
     description="Prepaid usage billing: one call asks whether work may start, one says that it happened.",

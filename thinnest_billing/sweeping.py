@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from accounts import mail
 from billing.gateways.sandbox_bank import deliver_sandbox_events
 from billing.topup_sweep import pursue_open_topups
 from billing.webhooks import process_waiting_events
@@ -16,6 +17,7 @@ STEPS: tuple[Callable[..., object], ...] = (
     deliver_sandbox_events,
     process_waiting_events,
     pursue_open_topups,
+    mail.deliver,
 )
 
 

@@ -6,8 +6,10 @@ from django.urls import include, path
 
 from thinnest_billing import frame, health
 from thinnest_billing.api import api
+from thinnest_billing.api_docs import api_docs
 
 urlpatterns = [
+    path("billing/docs", api_docs, name="api_docs"),
     path("billing/", api.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
