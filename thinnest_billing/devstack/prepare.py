@@ -1,4 +1,4 @@
-"""What `make run` does before the first page: check, migrate, collect the static files, fill in the demo."""
+"""What `make run` does before the first page: check, migrate, collect the static files."""
 
 import hashlib
 import io
@@ -9,18 +9,23 @@ import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 
 def prepare() -> None:
     django.setup()
     call_command("check", stdout=io.StringIO())  # silent where nothing is wrong
-    call_command("migrate", verbosity=0)
+    migrate()
     collect_static(clear=True)
-    if "seed_demo" in get_commands():
-        call_command("seed_demo")
+
+
+def migrate() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0)
 
 
 def collect_static(*, clear: bool) -> None:
