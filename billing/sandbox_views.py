@@ -26,6 +26,7 @@ from billing.views import see_other
 
 View = Callable[..., HttpResponse]
 LATEST = 50  # mails shown
+SHOWN_FIRST = 6  # test cards, as in the template
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -100,12 +101,15 @@ def _submit(request: HttpRequest, page: SandboxPage, form: CheckoutForm) -> str:
 
 def _checkout_page(request: HttpRequest, page: SandboxPage, form: CheckoutForm) -> HttpResponse:
     failed = None if form.is_bound else page.payments.filter(status=Status.FAILED).first()
+    cards = [card for card in sandbox_cards.CARDS if page.amount or card.attachable]
+    picked = form.data.get("pick") or cards[0].token
     context = {
         "page": page,
         "form": form,
         "amount": from_cents(page.amount) if page.amount else None,
-        "cards": [card for card in sandbox_cards.CARDS if page.amount or card.attachable],
-        "picked": form.data.get("pick") or sandbox_cards.CARDS[0].token,
+        "cards": cards,
+        "picked": picked,
+        "picked_late": picked in [card.token for card in cards[SHOWN_FIRST:]],
         "back": _local(page.cancel_url),
         "refusal": failed.message if failed else "",
         "is_closed": page.state != SandboxPage.State.OPEN,

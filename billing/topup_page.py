@@ -11,6 +11,7 @@ from billing.money import usd, usd_balance
 
 NOT_CHARGED = "You have not been charged and your balance has not changed."
 DECLINES = {
+    "generic_decline": "The bank gave no reason; it can tell you more.",
     "insufficient_funds": "The bank said there are not enough funds on this card.",
     "lost_card": "The bank declined this card. Please contact your bank.",
     "stolen_card": "The bank declined this card. Please contact your bank.",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from billing.gateways import Rejected
 
@@ -33,7 +34,9 @@ class TestCard:
 
     @property
     def spaced(self) -> str:
-        return " ".join(self.number[i : i + 4] for i in range(0, len(self.number), 4))
+        groups = (4, 6, 5) if self.brand == "amex" else (4,) * (len(self.number) // 4)
+        digits = iter(self.number)
+        return " ".join("".join(islice(digits, size)) for size in groups)
 
 
 def _declined(number: str, token: str, title: str, decline_code: str, message: str = DECLINED) -> TestCard:
@@ -42,19 +45,23 @@ def _declined(number: str, token: str, title: str, decline_code: str, message: s
 
 
 CARDS = (
-    TestCard("4242424242424242", "pm_card_visa", "Succeeds"),
-    TestCard("5555555555554444", "pm_card_mastercard", "Succeeds", "mastercard"),
-    TestCard("378282246310005", "pm_card_amex", "Succeeds", "amex"),
+    TestCard("4242424242424242", "pm_card_visa", "Visa, succeeds"),
+    TestCard("5555555555554444", "pm_card_mastercard", "Mastercard, succeeds", "mastercard"),
     TestCard("4000002760003184", "pm_card_authenticationRequired", "Always asks to confirm", confirm="always"),
+    _declined(
+        "4000000000009995", "pm_card_visa_chargeDeclinedInsufficientFunds", "Not enough funds",
+        "insufficient_funds", NO_FUNDS,
+    ),
+    _declined("4000000000000002", "pm_card_visa_chargeDeclined", "Declined", "generic_decline"),
+    TestCard(
+        "000123456789", "pm_usBankAccount_success", "Bank debit, arrives after a minute", "us_bank_account",
+        attachable=False, arrives_after=timedelta(minutes=1),
+    ),
+    TestCard("378282246310005", "pm_card_amex", "American Express, succeeds", "amex"),
     TestCard("4000002500003155", "pm_card_authenticationRequiredOnSetup", "Asks once", confirm="setup"),
     TestCard(
         "4000008260003178", "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
         "Confirmed, then no funds", confirm="always", decline=("card_declined", "insufficient_funds", NO_FUNDS),
-    ),
-    _declined("4000000000000002", "pm_card_visa_chargeDeclined", "Declined", "generic_decline"),
-    _declined(
-        "4000000000009995", "pm_card_visa_chargeDeclinedInsufficientFunds", "Not enough funds",
-        "insufficient_funds", NO_FUNDS,
     ),
     _declined("4000000000009987", "pm_card_visa_chargeDeclinedLostCard", "Lost card", "lost_card"),
     _declined("4000000000009979", "pm_card_visa_chargeDeclinedStolenCard", "Stolen card", "stolen_card"),
@@ -81,10 +88,6 @@ CARDS = (
     TestCard("4000000000000259", "pm_card_createDispute", "Succeeds, then is disputed", disputed=True),
     TestCard("4000000000007726", "pm_card_pendingRefund", "Refunds take a while", refund="pending"),
     TestCard("4000000000005126", "pm_card_refundFail", "Refunds fail", refund="failed"),
-    TestCard(
-        "000123456789", "pm_usBankAccount_success", "Bank debit, arrives after a minute", "us_bank_account",
-        attachable=False, arrives_after=timedelta(minutes=1),
-    ),
 )  # fmt: skip
 _BY_NUMBER = {card.number: card for card in CARDS}
 _BY_TOKEN = {card.token: card for card in CARDS}

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts import ids
 from accounts.models import Account
@@ -85,6 +86,16 @@ class PaymentMethod(models.Model):
     @property
     def brand_name(self) -> str:
         return brand_name(self.brand)
+
+    @property
+    def mark(self) -> str:
+        """A few letters for the little box beside a card."""
+        return {"mastercard": "MC", "american_express": "AMEX"}.get(self.brand, self.brand[:4].upper())
+
+    @property
+    def has_expired(self) -> bool:
+        today = timezone.now()
+        return (self.exp_year, self.exp_month) < (today.year, today.month)
 
     @property
     def expiry(self) -> str:
