@@ -4,6 +4,8 @@ It lies in the trial's data folder, readable by its owner only, and never in the
 """
 
 import json
+import os
+import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -12,9 +14,9 @@ from pathlib import Path
 from accounts import api_keys
 from accounts.models import Account, ApiKey, Scope, User
 from thinnest_billing.devstack import trial
+from thinnest_billing.devstack.services import Postgres
 
-# Everybody may know them: seed.refusal() keeps such people out of everything but a trial on this machine.
-PASSWORD, STAFF_PASSWORD = "demo-password", "staff-password"
+PASSWORDS = ("demo-password", "staff-password")  # everybody may know them: only for the trial's own database
 NAME = "Demo"  # of both keys
 
 
@@ -42,14 +44,29 @@ def keep(account: Account, owner: User, staff: User, *, card: str, file: Path, n
     known = read(file)
     if known is not None and known.account == account.public_id and are_live(known, now=now):
         return known
+    password, staff_password = set_passwords(owner, staff)
     made = Credentials(
-        account=account.public_id, user=owner.public_id, email=owner.email, password=PASSWORD,
+        account=account.public_id, user=owner.public_id, email=owner.email, password=password,
         api_key=new_key(account, Scope.values, now=now), payment_method_id=card,
         platform_key=new_key(None, [scope for scope in Scope if scope != Scope.TOPUP_WRITE], now=now),
-        staff_email=staff.email, staff_password=STAFF_PASSWORD,
+        staff_email=staff.email, staff_password=staff_password,
     )  # fmt: skip
     write(made, file)
     return made
+
+
+def set_passwords(*people: User) -> tuple[str, ...]:
+    """Ones to remember where only this machine can sign in; else nobody could guess them."""
+    chosen = PASSWORDS if is_own_database() else tuple(secrets.token_urlsafe(12) for _ in people)
+    for person, password in zip(people, chosen, strict=True):
+        person.set_password(password)
+        person.save(update_fields=["password"])
+    return chosen
+
+
+def is_own_database() -> bool:
+    """Whether we work on the trial's own PostgreSQL, not on one that DATABASE_URL named."""
+    return os.environ.get("DATABASE_URL") == Postgres(trial.home() / "pg").running()
 
 
 def are_live(known: Credentials, *, now: datetime) -> bool:

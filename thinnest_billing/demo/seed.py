@@ -3,6 +3,7 @@
 Repeatable: what is there stays as it is, and a seeding that was cut off goes on where it stopped.
 """
 
+import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -33,12 +34,15 @@ DONE = "seed_demo"  # the heartbeat that says the history is complete
 
 
 def refusal() -> str:
-    """Why there must be no demo account here: its passwords are known to everybody."""
+    """Why there must be no demo account here, among other people's accounts and real money."""
     host = urlsplit(settings.SITE_URL).hostname
     if host not in ("127.0.0.1", "localhost", "::1"):
         return f"The demo account is for a trial on this machine only, and SITE_URL is {settings.SITE_URL}."
     if gateways.mode() != Mode.SANDBOX or installation.mismatch():
         return "The demo account pays in the sandbox only, and this installation uses Stripe."
+    is_strangers = User.objects.exists() and not User.objects.filter(email=EMAIL).exists()
+    if is_strangers and not credentials.is_own_database():
+        return "The demo account needs an empty database or the trial's own, and DATABASE_URL names another."
     return ""
 
 
@@ -60,13 +64,13 @@ def demo_owner(*, now: datetime) -> User:
     found = User.objects.filter(email=EMAIL).first()
     since = (now - DAYS).replace(hour=8, minute=47, second=12, microsecond=0)
     return found or people.create_owner(
-        email=EMAIL, password=credentials.PASSWORD, name=NAME, timezone="UTC", now=since
+        email=EMAIL, password=secrets.token_urlsafe(), name=NAME, timezone="UTC", now=since
     )
 
 
 def demo_staff(*, now: datetime) -> User:
     found = User.objects.filter(email=STAFF_EMAIL).first()
-    return found or User.objects.create_superuser(STAFF_EMAIL, credentials.STAFF_PASSWORD, created_at=now)
+    return found or User.objects.create_superuser(STAFF_EMAIL, created_at=now)
 
 
 def demo_card(account_id: UUID, *, now: datetime) -> str:

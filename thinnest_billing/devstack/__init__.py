@@ -3,6 +3,7 @@
 - `processes`: children that never outlive us.
 - `services`: PostgreSQL and Valkey from wheels.
 - `trial`: the data and environment of `make run` and `manage.py`.
+- `welcome`: the demo account of `make run` and what a newcomer is told.
 - `runner`: `python -m thinnest_billing.devstack`, which is `make run`.
 - `testing`: the pytest plugin.
 """

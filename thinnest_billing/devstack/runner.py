@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from thinnest_billing.devstack import trial
+from thinnest_billing.devstack import trial, welcome
 from thinnest_billing.devstack.processes import die_with_parent, end_group, spawn, stop
 from thinnest_billing.devstack.services import Postgres, Valkey
 
@@ -62,6 +62,30 @@ class Child:
             self.due_at = time.monotonic() + self.pause
 
 
+@dataclass
+class Demo(Child):
+    """Fills in the demo account beside the running product, once; then says how to get in and sets it moving."""
+
+    url: str = ""
+    children: list[Child] = field(default_factory=list)
+
+    def tend(self) -> None:
+        if self.process is None or self.process.poll() is None:
+            return
+        end_group(self.process)
+        failed, self.process = self.process.returncode, None
+        if not failed:
+            self.greet()
+
+    def greet(self) -> None:
+        demo = welcome.read_demo()
+        say(welcome.text(self.url, demo))
+        environment = welcome.simulator_environment(demo)
+        simulator = Child("simulator", partial(spawn, welcome.simulator(self.url), env=environment))
+        self.children.append(simulator)
+        simulator.start()
+
+
 def run(port: str) -> None:
     """The whole of `make run`: returns when asked to stop, and then nothing of it is left."""
     if "MAKELEVEL" in os.environ:
@@ -77,7 +101,7 @@ def run(port: str) -> None:
             note(url)
             start_services(services)
             start_product(children, url)
-            supervise(services + children)
+            supervise(services, children)
         finally:
             stop_all(children, services)
 
@@ -176,6 +200,15 @@ def start_product(children: list[Child], url: str) -> None:
         if name == "web":
             wait_for_page(url, child)
             say(f"thinnest billing is at {url}  (Ctrl+C stops everything)")
+    start_demo(children, url)
+
+
+def start_demo(children: list[Child], url: str) -> None:
+    if not welcome.demo_exists():
+        say("Filling in a demo account with 60 days of usage: a few seconds.")
+    demo = Demo("demo", partial(spawn, welcome.SEEDING), url=url, children=children)
+    children.append(demo)
+    demo.start()
 
 
 def prepare() -> None:
@@ -217,15 +250,18 @@ def wait_for_page(url: str, web: Child) -> None:
     raise SystemExit("Not started: the web process ended. What it said is above.")
 
 
-def supervise(children: list[Child]) -> None:
+def supervise(services: list[Child], children: list[Child]) -> None:
     while True:
-        for child in children:
+        for child in [*services, *children]:
             child.tend()
         time.sleep(0.2)
 
 
 def stop_all(children: list[Child], services: list[Child]) -> None:
-    """First everything that uses the services, all at once; then the services."""
+    """First the simulator, which gives back what it holds; then all that uses the services; then those."""
+    for child in children:
+        if child.name == "simulator" and child.process:
+            stop(child.process, seconds=2)
     for child in children:
         if child.process and child.process.poll() is None:
             child.process.terminate()
