@@ -1,7 +1,7 @@
 """Balances as they are read everywhere: overdue holds already subtracted, wherever the worker may be."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -25,6 +25,7 @@ class Funds:
     refused_amount: Decimal | None
     owner_froze_at: datetime | None
     staff_froze_at: datetime | None
+    last_day: date | None = None  # of the newest posting; after a move westward it may lie ahead of today
 
     @property
     def balance(self) -> Decimal:
@@ -74,4 +75,5 @@ def balance_of(account_id: UUID) -> Funds:
         refused_amount=row.refused_amount,
         owner_froze_at=row.owner_froze_at,
         staff_froze_at=row.staff_froze_at,
+        last_day=row.last_day,
     )

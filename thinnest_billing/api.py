@@ -3,10 +3,14 @@
 from accounts import answers
 from accounts.openapi import Api
 from billing.api import router as billing_router
+from thinnest_billing.api_examples import EXAMPLES
 from usage.api import router as usage_router
+from usage.balance_api import router as balance_router
+from usage.history_api import router as history_router
 from usage.holds_api import router as holds_router
 
 api = Api(
+    examples=EXAMPLES,
     title="Thinnest Billing",
     version="3",
     description="Prepaid usage billing: one call asks whether work may start, one says that it happened.",
@@ -15,5 +19,7 @@ api = Api(
 )
 answers.install(api)
 api.add_router("", billing_router)
+api.add_router("", balance_router)
+api.add_router("", history_router)
 api.add_router("", usage_router)
 api.add_router("", holds_router)

@@ -1,0 +1,66 @@
+"""Reading an account's charges: by filter, newest first, in pages that begin after a known charge."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+
+from usage.models import Agent, Charge, UsageType
+
+TYPES_OF = {  # rent of a phone number belongs to voice
+    "chat": [UsageType.CHAT],
+    "voice": [UsageType.VOICE, UsageType.NUMBER],
+    "knowledge": [UsageType.KNOWLEDGE],
+}
+# How far an account's stored day may be from the UTC date of the same moment: its own time zone, and a day that
+# never goes back when the account moves to another one.
+ZONES = timedelta(hours=14)
+T = TypeVar("T", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which charges. `agents`: of one agent, (None,) for those without any; `since` and `until`: stored days."""
+
+    type: str = ""
+    agent: tuple[UUID | None] | None = None
+    model: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+def matching(account_id: UUID, wanted: Filter) -> QuerySet[Charge]:
+    found = within(Charge.objects.filter(account_id=account_id), wanted.since, wanted.until)
+    if wanted.type:
+        found = found.filter(type__in=TYPES_OF[wanted.type])
+    if wanted.agent is not None:
+        (agent_id,) = wanted.agent
+        found = found.filter(agent_id=agent_id) if agent_id else found.filter(agent_id=None)
+    return found.filter(model=wanted.model) if wanted.model else found
+
+
+def within(rows: QuerySet[T], since: date | None, until: date | None) -> QuerySet[T]:
+    """Rows whose stored `day` lies within. Also bounds `recorded_at`, which has the index: days follow it."""
+    if since is not None:
+        rows = rows.filter(day__gte=since, recorded_at__gte=_midnight(since, -2 * ZONES))
+    if until is not None:
+        rows = rows.filter(day__lte=until, recorded_at__lt=_midnight(until, timedelta(days=1) + ZONES))
+    return rows
+
+
+def names_of(account_id: UUID, agent_ids: set[UUID | None]) -> dict[UUID | None, str]:
+    """The names of an account's agents by id, in one query."""
+    wanted = agent_ids - {None}
+    if not wanted:
+        return {}
+    return dict(Agent.objects.filter(account_id=account_id, id__in=wanted).values_list("id", "name"))
+
+
+def _midnight(day: date, shift: timedelta) -> datetime:
+    """A UTC moment near the day's midnight, wherever the account lives; the ends of the calendar are clamped."""
+    try:
+        return datetime.combine(day, time(), UTC) + shift
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if shift > timedelta() else datetime.min.replace(tzinfo=UTC)
