@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from accounts import api_keys, people
 from accounts.models import Account, Scope, User
+from billing import ledger
 
 PASSWORD = "correct horse battery"
 BIRTHDAY = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)  # when the cast signed up
@@ -19,6 +20,13 @@ def owner(
 ) -> User:
     """A confirmed owner of an open account, with its trial."""
     return people.create_owner(email=email, password=PASSWORD, name=name, timezone=timezone, now=now)
+
+
+def account_without_trial(*, now: datetime = BIRTHDAY) -> Account:
+    """An open account with an empty balance and nobody in it."""
+    account = Account.objects.create(name="Empty", created_at=now, opened_at=now)
+    ledger.open_balance(account.id, now=now)
+    return account
 
 
 def member(account: Account, *, email: str, role: str = User.Role.VIEWER, now: datetime = BIRTHDAY) -> User:

@@ -201,12 +201,19 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("kind__in", ["grant", "adjustment"]), _negated=True),
-                            models.Q(
-                                (
-                                    "granted",
-                                    models.Func(models.F("granted"), models.Value(2), function="round"),
+                            (
+                                "granted",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.Func(
+                                        django.db.models.expressions.CombinedExpression(
+                                            models.F("granted"), "+", models.F("paid")
+                                        ),
+                                        models.Value(2),
+                                        function="round",
+                                    ),
+                                    "-",
+                                    models.F("paid"),
                                 ),
-                                ("paid", models.Func(models.F("paid"), models.Value(2), function="round")),
                             ),
                             _connector="OR",
                         ),

@@ -93,10 +93,9 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(name="entry_reason", condition=~Q(kind="adjustment", reason="")),
             models.CheckConstraint(
-                name="entry_whole_cents",
+                name="entry_whole_cents",  # of the whole: a debit may span both pools
                 condition=~Q(kind__in=["grant", "adjustment"])
-                | Q(granted=Func(F("granted"), Value(2), function="round"))
-                & Q(paid=Func(F("paid"), Value(2), function="round")),
+                | Q(granted=Func(F("granted") + F("paid"), Value(2), function="round") - F("paid")),
             ),
             models.CheckConstraint(
                 name="entry_charge_never_overdraws",

@@ -44,7 +44,7 @@ BEGIN
     UPDATE billing_balance b SET
         granted = granted_after, paid = paid_after, seq = b.seq + 1, last_recorded_at = o.recorded_at, last_day = o.day,
         depleted_at = CASE WHEN granted_after + paid_after < 0.01 THEN coalesce(b.depleted_at, o.recorded_at) END,
-        refused_at = CASE WHEN p_cost IS NULL AND p_granted + p_paid < 0 THEN b.refused_at END
+        refused_at = CASE WHEN p_kind <> 'charge' AND p_granted + p_paid < 0 THEN b.refused_at END
     WHERE b.account_id = p_account RETURNING b.seq INTO next_seq;
     INSERT INTO billing_ledgerentry (id, account_id, seq, kind, key, granted, paid, granted_after, paid_after,
                                      actor, reason, recorded_at, day)

@@ -8,7 +8,9 @@ from usage.metering import Event
 from usage.pricing import Usage
 
 
-def chat(event_id: str, model: str = "gpt-4o-mini", tokens_in: int = 1250, tokens_out: int = 340, **more: Any) -> Event:
+def chat(
+    event_id: str, model: str = "gpt-4o-mini", tokens_in: int = 1250, tokens_out: int = 340, **more: Any
+) -> Event:
     """The seed's own message unless told otherwise: $0.000391500."""
     queries = more.pop("retrieval_queries", 0)
     return event(event_id, Usage("chat", model, tokens_in, tokens_out, queries), **more)

@@ -105,7 +105,9 @@ def test_frozen_spending_stops_usage(api: ApiClient, ada: User, ada_key: str) ->
 def test_record_takes_what_is_free_and_never_bills_the_rest(
     api: ApiClient, ada: User, platform_key: str
 ) -> None:
-    event = chat("big", model="gpt-4-turbo", input_tokens=1_000_000, on_short="record", account=ada.account.public_id)
+    event = chat(
+        "big", model="gpt-4-turbo", input_tokens=1_000_000, on_short="record", account=ada.account.public_id
+    )
     body = read(api.post(f"{USAGE}?expand=exact", event, key=platform_key))
     assert (body["cost_exact"], body["uncollected"], body["balance"]) == ("1.000000000", D("9.0102"), 0)
     ledger.credit_topup(ada.account_id, D(25), key="top", actor="ada")
@@ -129,12 +131,21 @@ def test_old_usage_has_the_price_of_its_time(api: ApiClient, ada: User, ada_key:
     """S20: rates change over time; the price in force when the usage occurred applies."""
     now = datetime.now(UTC)
     api.post(USAGE, chat("before"), key=ada_key)
-    rate_card.set_price("gpt-4o-mini.input", rate=D("100"), effective_from=datetime.now(UTC) + timedelta(milliseconds=1), actor="t", now=now)
+    rate_card.set_price(
+        "gpt-4o-mini.input",
+        rate=D("100"),
+        effective_from=datetime.now(UTC) + timedelta(milliseconds=1),
+        actor="t",
+        now=now,
+    )
     import time
 
     time.sleep(0.01)
     late = chat("late", occurred_at=(now - timedelta(hours=1)).isoformat())
-    costs = {e["event_id"]: read(api.post(f"{USAGE}?expand=exact", e, key=ada_key))["cost_exact"] for e in (late, chat("new"))}
+    costs = {
+        e["event_id"]: read(api.post(f"{USAGE}?expand=exact", e, key=ada_key))["cost_exact"]
+        for e in (late, chat("new"))
+    }
     assert costs == {"late": "0.000391500", "new": "0.125204000"}
     assert Charge.objects.get(event_id="before").rates["gpt-4o-mini.input"] in ("0.15", "0.150000000")
 
@@ -173,7 +184,11 @@ BAD = [
 def test_bad_input_names_the_field_and_changes_nothing(
     api: ApiClient, ada: User, ada_key: str, change: dict[str, Any], pointer: str
 ) -> None:
-    answer = api.post(USAGE, chat(**({"event_id": "e1"} | change)) if "event_id" not in change else {**chat(), **change}, key=ada_key)
+    answer = api.post(
+        USAGE,
+        chat(**({"event_id": "e1"} | change)) if "event_id" not in change else {**chat(), **change},
+        key=ada_key,
+    )
     assert answer.status_code == 422
     assert pointer in [error["pointer"] for error in read(answer)["errors"]]
     assert not Charge.objects.exists()
@@ -204,7 +219,9 @@ def test_what_does_not_exist_is_told_before_what_is_wrong(
     api: ApiClient, ada: User, cy: User, ada_key: str, platform_key: str
 ) -> None:
     strange = factories.key(cy.account)
-    agent = Agent.objects.create(account=cy.account, name="Cy's", name_key="cy's", created_at=datetime.now(UTC))
+    agent = Agent.objects.create(
+        account=cy.account, name="Cy's", name_key="cy's", created_at=datetime.now(UTC)
+    )
     bad = {"output_tokens": -1}
     cases = [
         (chat(agent=agent.public_id, **bad), ada_key, 404),
@@ -257,7 +274,9 @@ def test_authorize_answers_204_402_403(api: ApiClient, ada: User, ada_key: str) 
 def test_the_rate_card_shows_dates_and_what_is_announced(api: ApiClient, ada: User, ada_key: str) -> None:
     """S19 S20: the seven models at the seed's rates, and changes to come."""
     now = datetime.now(UTC)
-    rate_card.set_price("gpt-4o.input", rate=D("2.00"), effective_from=now + timedelta(days=3), actor="t", now=now)
+    rate_card.set_price(
+        "gpt-4o.input", rate=D("2.00"), effective_from=now + timedelta(days=3), actor="t", now=now
+    )
     prices = {p["meter"]: p for p in read(api.get("/billing/v3/prices", key=ada_key))["prices"]}
     assert prices["gpt-4o.input"]["rate"] == D("2.5")
     assert prices["gpt-4o.input"]["upcoming"][0]["rate"] == 2

@@ -55,14 +55,18 @@ def test_the_entry_that_spans_both_pools_takes_granted_to_exactly_zero(ada: User
         (rate_card.MODELS, (1_000_000, 1_000_000), "79.375"),
     ],
 )
-def test_the_seven_models_cost_what_the_seed_says(db: None, models: list[str], tokens: tuple[int, int], expected: str) -> None:
+def test_the_seven_models_cost_what_the_seed_says(
+    db: None, models: list[str], tokens: tuple[int, int], expected: str
+) -> None:
     """S19: the seven models at the seed's rates."""
     usages = [pricing.Usage("chat", model, *tokens) for model in models]
     card = rate_card.fresh()
     assert sum(pricing.price(u, card.rates_for(u, BIRTHDAY)) for u in usages) == D(expected)
 
 
-@pytest.mark.django_db(transaction=True)  # in one huge transaction the balance's row would drag 12,000 versions along
+@pytest.mark.django_db(
+    transaction=True
+)  # in one huge transaction the balance's row would drag 12,000 versions along
 def test_five_dollars_buy_exactly_12771_messages(ada: User) -> None:
     """S43: what fits is accepted to the last nano-dollar; the next message is refused and leaves nothing behind."""
     ledger.grant(ada.account_id, D(4), key="to five", actor="staff", reason="test", now=BIRTHDAY)
