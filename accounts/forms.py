@@ -74,6 +74,11 @@ class SignUpForm(forms.Form):
     name = AccountName()
     timezone = TimeZone()
 
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.is_bound:
+            self.fields["timezone"].widget.attrs["data-time-zone"] = ""  # time_zone.js proposes the browser's
+
     def clean(self) -> dict[str, object]:
         data = super().clean()
         if "password" in data:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 SPOKEN = {
     "event_id": "msg_0001", "key": "call_0001", "agent": "Customer Support", "model": "gpt-4o-mini",
     "input_tokens": 1250, "output_tokens": 340, "max_output_tokens": 500, "seconds": 252, "pages": 12,
-    "amount": 25.00, "payment_method_id": "pm_abc123",
+    "amount": 25, "payment_method_id": "pm_abc123",
 }  # fmt: skip
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
 
@@ -53,6 +53,7 @@ class Operation:
     description: str
     scope: str
     parameters: list[Value]
+    headers: list[Value]
     bodies: list[Body]
     answers: list[Answer]
 
@@ -97,20 +98,31 @@ def marked(text: str) -> SafeString:
 
 def _operation(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Operation:
     scopes = [scope for entry in told.get("security", []) for names in entry.values() for scope in names]
-    parameters = [
+    return Operation(
+        id=told["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=told["summary"],
+        description=marked(told.get("description", "")),
+        scope=", ".join(scopes),
+        parameters=_parameters(document, told, "query"),
+        headers=_parameters(document, told, "header"),
+        bodies=list(_bodies(document, told)),
+        answers=list(_answers(told)),
+    )
+
+
+def _parameters(document: dict[str, Any], told: dict[str, Any], place: str) -> list[Value]:
+    return [
         _value(
             document,
-            each["name"],
-            each["schema"] | {"description": each.get("description", "")},
-            each["required"],
+            one["name"],
+            one["schema"] | {"description": one.get("description", "")},
+            one["required"],
         )
-        for each in told["parameters"]
-        if each["in"] != "path"
+        for one in told["parameters"]
+        if one["in"] == place
     ]
-    return Operation(
-        told["operationId"], method.upper(), path, told["summary"], marked(told.get("description", "")),
-        ", ".join(scopes), parameters, list(_bodies(document, told)), list(_answers(told)),
-    )  # fmt: skip
 
 
 def _bodies(document: dict[str, Any], told: dict[str, Any]) -> Iterator[Body]:

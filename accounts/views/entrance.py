@@ -137,7 +137,7 @@ def _knows_password(request: HttpRequest, form: ConfirmForm, user: User) -> bool
 def _not_signed_in(request: HttpRequest, form: SignInForm) -> HttpResponse:
     if getattr(request, "too_many_tries", False):
         return _too_many(request, "accounts/sign_in.html", form, "You were not signed in. Wait a minute.", 60)
-    form.add_error(None, "This email and password do not belong together. You were not signed in.")
+    form.add_error(None, "This email and password do not belong together.")
     return render(request, "accounts/sign_in.html", {"form": form})
 
 

@@ -67,9 +67,9 @@ def _create(request: HttpRequest, form: ApiKeyForm) -> HttpResponse:
             expires_at=now + lifetime if lifetime else None,
             now=now,
         )
-    return render(
-        request, "accounts/api_key_created.html", {"key": row, "plain": plain, "curl": _curl(row, plain)}
-    )
+    may = ", ".join(Scope(scope).label.lower() for scope in row.scopes)
+    context = {"key": row, "plain": plain, "curl": _curl(row, plain), "may": may}
+    return render(request, "accounts/api_key_created.html", context)
 
 
 def _curl(row: ApiKey, plain: str) -> str:
