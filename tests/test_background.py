@@ -1,12 +1,16 @@
 """Nudges, the sweep and the health pages: what goes on when Redis or a part of the work does not."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
@@ -15,6 +19,7 @@ from pytest_django import Settings
 
 from accounts import nudges, redis_link
 from accounts.logs import request_id
+from billing.models import Installation, Mode
 from thinnest_billing import health, sweeping
 from thinnest_billing.celery import app
 from thinnest_billing.models import Heartbeat
@@ -137,6 +142,37 @@ def test_it_is_not_ready_without_the_database(client: Client, monkeypatch: pytes
     monkeypatch.setattr(connection, "cursor", gone)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "down")
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_on_a_database_that_was_paid_in_another_mode(client: Client) -> None:
+    Installation.objects.update(mode=Mode.STRIPE_LIVE)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "down")
+    assert "stripe_live" in answer.json()["reason"]
+
+
+@pytest.mark.django_db
+def test_the_command_for_cron_sweeps(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("sweep", json=True)
+    assert json.loads(capsys.readouterr().out) == {"steps": len(sweeping.STEPS), "failed": []}
+    assert Heartbeat.objects.filter(name="sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SITE_URL", "https://billing.example.com", "ALLOWED_HOSTS does not name"),
+        ("TOPUP_MIN", Decimal("4.99"), "TOPUP_MIN must be at least 5.00"),
+        ("TOPUP_MAX", Decimal("4.99"), "TOPUP_MIN is more than TOPUP_MAX"),
+        ("STRIPE_SECRET_KEY", "pk_live_1", "STRIPE_SECRET_KEY must begin with sk_"),
+    ],
+)
+def test_it_refuses_settings_that_cannot_be_meant(
+    settings: Settings, name: str, value: object, said: str
+) -> None:
+    setattr(settings, name, value)
+    assert any(said in message.msg for message in run_checks())
 
 
 def test_a_killed_workers_task_comes_back() -> None:

@@ -1,1 +1,37 @@
-"""Wrong environment variables stop the start with a sentence that names them."""
+"""Settings that are each understood and yet cannot be meant: a sentence that names them stops the start."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.http.request import validate_host
+
+SEED_MINIMUM = 5  # dollars; promise S23
+
+
+@register(Tags.security)
+def addresses_agree(**_: Any) -> list[CheckMessage]:
+    host = urlsplit(settings.SITE_URL).hostname or ""
+    if validate_host(f"[{host}]" if ":" in host else host, settings.ALLOWED_HOSTS):
+        return []
+    return [
+        Error(f"SITE_URL leads to {host}, which ALLOWED_HOSTS does not name.", id="thinnest_billing.E001")
+    ]
+
+
+@register
+def topup_limits_agree(**_: Any) -> list[CheckMessage]:
+    if settings.TOPUP_MIN < SEED_MINIMUM:
+        return [Error(f"TOPUP_MIN must be at least {SEED_MINIMUM}.00.", id="thinnest_billing.E002")]
+    if settings.TOPUP_MIN > settings.TOPUP_MAX:
+        return [Error("TOPUP_MIN is more than TOPUP_MAX.", id="thinnest_billing.E003")]
+    return []
+
+
+@register
+def stripe_key_is_secret(**_: Any) -> list[CheckMessage]:
+    """A publishable key would fail only at the first payment."""
+    if not settings.STRIPE_SECRET_KEY or settings.STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
+        return []
+    return [Error("STRIPE_SECRET_KEY must begin with sk_ or rk_.", id="thinnest_billing.E004")]

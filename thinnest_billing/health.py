@@ -8,6 +8,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from accounts import redis_link
+from billing import installation
 from thinnest_billing.celery import SWEEP_SECONDS
 from thinnest_billing.models import Heartbeat
 
@@ -19,26 +20,37 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """503 only without the database. Without Redis or beat the product goes on and says `degraded`."""
-    report = examine(now=timezone.now())
-    return JsonResponse(report, status=503 if report["status"] == "down" else 200)
+    """503 without the database, or on one that was paid in another mode.
+
+    Without Redis or beat the product goes on and says `degraded`.
+    """
+    found = examine(now=timezone.now())
+    return JsonResponse(found, status=503 if found["status"] == "down" else 200)
 
 
 def examine(*, now: datetime) -> dict[str, object]:
-    database, age = last_sweep(now=now)
+    try:
+        age, mismatch = last_sweep(now=now), installation.mismatch()
+    except DatabaseError:
+        return report("down", database=False, age=None)
+    if mismatch:
+        return report("down", age=age) | {"reason": mismatch}
     redis = redis_answers()
     swept = age is not None and age <= LATE
-    status = "down" if not database else "ok" if redis and swept else "degraded"
+    return report("ok" if redis and swept else "degraded", redis=redis, age=age)
+
+
+def report(
+    status: str, *, database: bool = True, redis: bool | None = None, age: int | None
+) -> dict[str, object]:
+    """`redis` is null where nobody asked."""
     return {"status": status, "database": database, "redis": redis, "last_sweep_seconds_ago": age}
 
 
-def last_sweep(*, now: datetime) -> tuple[bool, int | None]:
-    """Whether the database answers, and the age of the last sweep in seconds; None before the first."""
-    try:
-        heartbeat = Heartbeat.objects.filter(name="sweep").first()
-    except DatabaseError:
-        return False, None
-    return True, int((now - heartbeat.beat_at).total_seconds()) if heartbeat else None
+def last_sweep(*, now: datetime) -> int | None:
+    """Its age in seconds; None before the first."""
+    heartbeat = Heartbeat.objects.filter(name="sweep").first()
+    return int((now - heartbeat.beat_at).total_seconds()) if heartbeat else None
 
 
 def redis_answers() -> bool:
