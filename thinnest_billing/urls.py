@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from thinnest_billing import frame, health
 from thinnest_billing.api import api
@@ -14,6 +15,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("theme/", frame.theme, name="theme"),
+    path("", RedirectView.as_view(pattern_name="overview")),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("usage.urls")),
