@@ -55,6 +55,15 @@ CHECKS = {
                    WHERE state = 'open' GROUP BY account_id) h ON h.account_id = b.account_id
         WHERE b.account_id = ANY(%(accounts)s)
           AND (b.held <> coalesce(h.amount, 0) OR b.next_hold_expiry > h.first)""",
+    "a settled top-up has one entry of what it brought in": """
+        SELECT t.account_id, t.id::text FROM billing_topup t
+        LEFT JOIN billing_ledgerentry e
+            ON e.account_id = t.account_id AND e.kind = 'topup' AND e.key = t.id::text
+        WHERE t.account_id = ANY(%(accounts)s) AND e.paid IS DISTINCT FROM t.received""",
+    "an entry of a top-up has its top-up": """
+        SELECT e.account_id, format('entry %%s', e.seq) FROM billing_ledgerentry e
+        LEFT JOIN billing_topup t ON t.account_id = e.account_id AND t.id::text = e.key
+        WHERE e.account_id = ANY(%(accounts)s) AND e.kind = 'topup' AND t.id IS NULL""",
     "depleted is marked": """
         SELECT b.account_id, format('depleted_at %%s at %%s', b.depleted_at, b.granted + b.paid) FROM billing_balance b
         WHERE b.account_id = ANY(%(accounts)s) AND (b.granted + b.paid < 0.01) <> (b.depleted_at IS NOT NULL)""",

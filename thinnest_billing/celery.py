@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import beat_init, setup_logging, task_prerun
 from django.conf import settings
 
@@ -22,6 +23,7 @@ SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},
     },
+    "prove the ledger": {"task": "usage.tasks.verify_ledger", "schedule": crontab(hour=3, minute=17)},
 }
 
 app = Celery("thinnest_billing")

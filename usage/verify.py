@@ -1,11 +1,14 @@
 """verify_ledger: billing's proofs and those that tie charges and roll-ups to the ledger. See billing/verify.py."""
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
 from billing import verify
 from billing.models import LedgerCheck, VerifiedThrough
 from billing.verify import Breach
+
+log = logging.getLogger(__name__)
 
 SINCE = """
     c.account_id = ANY(%(accounts)s) AND c.recorded_at > coalesce(
@@ -74,6 +77,8 @@ def verify_ledger(*, account_id: UUID | None = None, full: bool = False, now: da
         verify.mark({a: head for a, head in reached.items() if a not in broken})
         breaches += found
         count += len(accounts)
+    if breaches:
+        log.critical("The ledger has %s breaches: %s", len(breaches), breaches[:10])
     return LedgerCheck.objects.create(
         ran_at=now, full=full, accounts=count, breaches=[_as_json(breach) for breach in breaches]
     )

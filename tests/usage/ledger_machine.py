@@ -1,5 +1,8 @@
-"""A random walk over the gate beside a small model in Python. Its draws aim at the boundaries: exactly all that is free,
-one nano-dollar more, one less, the exact hold; uniform draws hardly ever meet the bugs that live there."""
+"""A random walk over the gate beside a small model in Python.
+
+Its draws aim at the boundaries: exactly all that is free, one nano-dollar more, one less, the exact hold; uniform
+draws hardly ever meet the bugs that live there.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

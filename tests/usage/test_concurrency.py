@@ -1,4 +1,4 @@
-"""Many at once, on a real PostgreSQL: never below zero, nothing lost, nothing twice; and what happens without the lock."""
+"""Many at once, on a real PostgreSQL: never below zero, nothing lost, nothing twice; and so not without the lock."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from billing import holds, ledger, selectors
+from billing import holds, ledger, selectors, topups
 from billing.models import Balance, Hold, LedgerEntry
 from tests import factories
 from tests.api_client import ApiClient
@@ -66,7 +66,7 @@ def test_the_same_event_sixteen_times_at_once_is_one_charge(transactional_db: No
 def test_one_hot_account_and_fifty_others_stay_right(transactional_db: None) -> None:
     hot, others = factories.owner(), [factories.account_without_trial() for _ in range(50)]
     for account in others:
-        ledger.credit_topup(account.id, D(1), key="t", actor="t")
+        topups.record_manual(account.id, D(1), actor="t", reason="test")
 
     def mixed(n: int) -> str:
         account_id = hot.account_id if n % 2 else others[n % 50].id
@@ -106,7 +106,7 @@ def test_batches_and_single_events_cross_without_deadlock(transactional_db: None
     """A deadlock in any test is a failure, not a retry."""
     accounts = [factories.account_without_trial() for _ in range(4)]
     for account in accounts:
-        ledger.credit_topup(account.id, D(5), key="t", actor="t")
+        topups.record_manual(account.id, D(5), actor="t", reason="test")
 
     def work(n: int) -> set[str]:
         account = accounts[n % 4]

@@ -82,7 +82,7 @@ def test_another_body_under_the_same_event_id_is_refused(api: ApiClient, ada: Us
 
 
 def test_a_402_helps_and_is_not_remembered(api: ApiClient, ada: User, ada_key: str) -> None:
-    """S43: chat requests get an error when the balance does not cover them; after a top-up the same event goes through."""
+    """S43: chat requests get an error when the balance is out; after a top-up the same event goes through."""
     big = chat("big", model="gpt-4-turbo", input_tokens=1_000_000)
     refused = api.post(USAGE, big, key=ada_key)
     body = read(refused)
