@@ -23,6 +23,7 @@ from billing import ledger, selectors
 from billing.models import Hold
 from tests import factories
 from tests.journeys.flaky_road import flaky_road
+from thinnest_billing.simulator import scripts
 from thinnest_billing.simulator.http import Api
 from thinnest_billing.simulator.platform import Platform
 from thinnest_billing.simulator.scripts import Desk
@@ -37,6 +38,11 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 def ada_with_funds(ada: User) -> User:
     ledger.credit_topup(ada.account_id, Decimal(25), key="first", actor="ada")
     return ada
+
+
+@pytest.fixture(autouse=True)
+def a_bit_of_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scripts, "MIX", {"held_chat": 5, "asked_chat": 5, "call": 1, "documents": 1})
 
 
 def platform(url: str, of: User, *, rate: float = 60) -> Platform:

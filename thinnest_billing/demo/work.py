@@ -27,6 +27,7 @@ class DemoAgent:
     name: str
     talks: tuple[Conversations, ...]  # the first is its own; the later ones are rarer
     messages: float
+    live: int  # its share of the simulator's messages: mostly cheap ones, so that the balance lasts for hours
     calls: float = 0.0
     documents: float = 0.0
     weekend: float = 0.3  # of a working day
@@ -37,22 +38,22 @@ AGENTS = (
     DemoAgent(
         "Customer Support",
         (Conversations("gpt-4o", 7_800, 820, 0.5), Conversations("gpt-4o-mini", 2_400, 380, 0.3)),
-        messages=25, calls=0.5, weekend=0.45,
+        messages=27, live=8, calls=0.5, weekend=0.45,
     ),
     DemoAgent(
         "Sales Assistant",
         (Conversations("claude-3.5-sonnet", 6_900, 780, 0.2), Conversations("claude-3-haiku", 1_900, 300)),
-        messages=11, calls=1.3, weekend=0.12, call_seconds=205,
+        messages=11, live=2, calls=1.1, weekend=0.12, call_seconds=190,
     ),
     DemoAgent(
         "Research Bot",
         (Conversations("gemini-1.5-pro", 17_500, 1_350, 0.6), Conversations("gpt-4-turbo", 7_200, 980, 0.4)),
-        messages=6, documents=0.9, weekend=0.25,
+        messages=6, live=1, documents=0.9, weekend=0.25,
     ),
     DemoAgent(
         "Website Concierge",
         (Conversations("gemini-1.5-flash", 1_600, 260), Conversations("gpt-4o-mini", 1_250, 340, 0.1)),
-        messages=12, documents=0.15, weekend=1.1,
+        messages=12, live=40, documents=0.15, weekend=1.1,
     ),
 )  # fmt: skip
 

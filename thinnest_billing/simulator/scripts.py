@@ -18,7 +18,7 @@ Script = Generator[Request | float, Answer, None]
 CALL_SPEED = 20  # a call's seconds in one of ours
 FIRST_HOLD = 120  # seconds of a call that are held before it is placed
 MORE = 120  # seconds that are held at a time while it lasts
-TALKATIVE = (4, 1, 1, 14)  # how often each demo agent is asked something
+MIX = {"held_chat": 120, "asked_chat": 78, "call": 1, "documents": 1}
 
 
 class Desk:
@@ -29,9 +29,9 @@ class Desk:
         self.number = 0
 
     def next(self) -> Script:
-        kinds = {self.held_chat: 60, self.asked_chat: 34, self.call: 2, self.documents: 4}
-        (script,) = self.draw.choices(list(kinds), weights=list(kinds.values()))
-        return script()
+        (name,) = self.draw.choices(list(MIX), weights=list(MIX.values()))
+        script: Script = getattr(self, name)()
+        return script
 
     def held_chat(self) -> Script:
         """The recommended flow: hold, answer, capture what it really took."""
@@ -77,7 +77,7 @@ class Desk:
         yield Request("POST", "/usage/batch?expand=exact", {"events": events})
 
     def _message(self) -> Work:
-        (agent,) = self.draw.choices(AGENTS, weights=TALKATIVE)
+        (agent,) = self.draw.choices(AGENTS, weights=[agent.live for agent in AGENTS])
         return work.chat(agent, self.draw)
 
     def _hold(self, of: Work, **asked: int) -> Request:
