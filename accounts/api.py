@@ -133,6 +133,8 @@ def read_json(request: HttpRequest, *, limit: int) -> object:
         raise InvalidJson("The body ended too early.") from None
     if len(raw) > limit:
         raise BodyTooLarge(f"Send at most {limit:,} bytes.")
+    if not raw:
+        raise InvalidJson("The body is empty. Send JSON, with its Content-Length.")
     return json.loads(raw)
 
 

@@ -1,6 +1,7 @@
 """The conventions of the HTTP API, on a small API of our own (conventions_urls.py)."""
 
 import re
+import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -30,6 +31,19 @@ def test_it_asks_the_database_once_to_know_who_asks(api: ApiClient, ada_key: str
     with CaptureQueriesContext(connection) as queries:
         api.post("/billing/v3/chat", EVENT, key=ada_key)
     assert len(queries) == 1
+
+
+def test_it_spares_a_busy_connection_the_health_check(api: ApiClient) -> None:
+    """One round trip less per request; a connection that rested is checked as ever."""
+    for rested, checked in ((0.1, True), (60, False)):
+        connection.worked_at, connection.health_check_done = time.monotonic() - rested, False
+        api.get("/billing/v3/list")
+        assert connection.health_check_done is checked
+
+
+def test_it_sends_the_length_of_every_body(api: ApiClient, ada_key: str) -> None:
+    for answer in (api.get("/billing/v3/list", key=ada_key), api.get("/billing/v3/list")):
+        assert answer["Content-Length"] == str(len(answer.content))
 
 
 # --- 401 ----------------------------------------------------------------------------------------------------
@@ -95,6 +109,12 @@ def test_it_refuses_a_body_over_64_kb(api: ApiClient, ada_key: str) -> None:
 def test_it_refuses_what_is_not_announced_as_json(api: ApiClient, ada_key: str, kind: str) -> None:
     answer = api.post("/billing/v3/chat", EVENT, key=ada_key, content_type=kind)
     assert (answer.status_code, read(answer)["code"]) == (415, "unsupported_media_type")
+
+
+def test_it_says_so_when_the_body_is_empty(api: ApiClient, ada_key: str) -> None:
+    answer = api.post("/billing/v3/chat", b"", key=ada_key, Content_Type="application/json")
+    assert answer.status_code == 400
+    assert "The body is empty" in read(answer)["detail"]
 
 
 def test_it_takes_json_that_names_its_charset(api: ApiClient, ada_key: str) -> None:
