@@ -13,7 +13,7 @@ run: .venv/trial   ## everything on this machine: PostgreSQL, Redis, web, worker
 	@$(PY) -m thinnest_billing.devstack $(PORT)
 
 test: .venv/dev    ## the whole suite on a real PostgreSQL and Redis of its own (ARGS="-k topup" picks)
-	@$(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m pytest -n logical --maxprocesses 8 $(ARGS)
 
 check: .venv/dev   ## format, lint, templates, types, layering contracts, missing migrations
 	@$(PY) -m ruff format --check --quiet . || { echo "Not formatted: $(PY) -m ruff format ."; exit 1; }

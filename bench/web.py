@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.processes import resident_mb, tree
-from thinnest_billing.devstack import runner
+from thinnest_billing.devstack import ports, runner
 from thinnest_billing.devstack.processes import spawn, stop
 
 IN_A_ROW = 50  # answers, each on a connection of its own
@@ -30,7 +30,7 @@ class Web:
 
 @contextlib.contextmanager
 def serving() -> Iterator[Web]:
-    port = next(port for port in range(8700, 65536) if runner.is_free(port))
+    port = next(port for port in range(8700, 65536) if ports.is_free(port))
     url = f"http://127.0.0.1:{port}"
     process = spawn(runner.commands(url)["web"])
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import pwd
 import signal
@@ -13,11 +14,37 @@ from pathlib import Path
 
 ROOT = os.geteuid() == 0
 PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
+WATCH = """
+import os, sys
+for pid, number in [map(int, line.split()) for line in sys.stdin]:
+    try:
+        if os.getpgid(pid) == pid:  # still the leader of the session it was given
+            os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+"""
+
+
+class Guard:
+    """Signals children once their parent is gone, however it went: it reads a pipe that closes with the parent."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", WATCH]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True)
+
+    def watch(self, pid: int, number: int) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{pid} {int(number)}\n")
+        self.process.stdin.flush()
+
+
+# On Linux the kernel itself signals the children; loaded before any fork.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+_guard = functools.cache(Guard)
 
 
 def die_with_parent(number: int = signal.SIGTERM) -> None:
-    """Have this process signalled when its parent dies, however it dies (Linux only)."""
+    """Have this process signalled when its parent dies (Linux; elsewhere the guard does it)."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, int(number))
 
@@ -37,7 +64,7 @@ def spawn(
         who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(log.open("ab")) if log else None
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=env,
             cwd="/" if drop_root else None,
@@ -48,6 +75,9 @@ def spawn(
             preexec_fn=lambda: die_with_parent(on_parent_death),
             **who,  # type: ignore[call-overload]
         )
+    if _libc is None:
+        _guard().watch(process.pid, on_parent_death)
+    return process
 
 
 def alive(pid: int) -> bool:

@@ -1,13 +1,10 @@
 """Starts everything, restarts what dies, and takes everything down with it."""
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -16,50 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from thinnest_billing.devstack import trial, welcome
+from thinnest_billing.devstack.children import Child, Process, say, stop_all, supervise
+from thinnest_billing.devstack.ports import choose_port
 from thinnest_billing.devstack.processes import die_with_parent, end_group, spawn, stop
 from thinnest_billing.devstack.services import Postgres, Valkey
-
-FIRST_PORT = 8000
-LONGEST_PAUSE = 30.0  # seconds between two starts of a child that keeps dying
-Process = subprocess.Popen[bytes]
-
-
-@dataclass
-class Child:
-    """One process of the trial, and when to start it again if it dies."""
-
-    name: str
-    launch: Callable[[], Process]
-    process: Process | None = None
-    pause: float = 0.5
-    born_at: float = field(default_factory=time.monotonic)
-    due_at: float = 0.0
-
-    def start(self) -> None:
-        self.born_at, self.due_at = time.monotonic(), 0.0
-        self.process = self.launch()
-
-    def tend(self) -> None:
-        """Start it again once its pause is over; the pause doubles while it keeps dying young."""
-        if self.process is not None and self.process.poll() is not None:
-            self.bury(self.process)
-        elif self.due_at and time.monotonic() >= self.due_at:
-            self.revive()
-
-    def bury(self, process: Process) -> None:
-        end_group(process)
-        self.process = None
-        lived = time.monotonic() - self.born_at
-        self.pause = 0.5 if lived > LONGEST_PAUSE else min(self.pause * 2, LONGEST_PAUSE)
-        self.due_at = time.monotonic() + self.pause
-        say(f"{self.name} ended (exit {process.returncode}); starting it again in {self.pause:.0f} s")
-
-    def revive(self) -> None:
-        try:
-            self.start()
-        except SystemExit as error:  # a service that did not come up
-            say(str(error))
-            self.due_at = time.monotonic() + self.pause
 
 
 @dataclass
@@ -127,29 +84,6 @@ def only_one() -> Iterator[Callable[[str], None]]:
             file.flush()
 
         yield note
-
-
-def choose_port(wanted: str) -> int:
-    """The wanted port, or 8000, or the next free one."""
-    if not wanted:
-        return next(port for port in range(FIRST_PORT, 65536) if is_free(port))
-    if not wanted.isdecimal() or not 0 < int(wanted) < 65536:
-        raise SystemExit(f"PORT={wanted} is not a port: write a number from 1 to 65535.")
-    if not is_free(int(wanted)):
-        raise SystemExit(f"Port {wanted} is taken. Without PORT the next free one is used.")
-    return int(wanted)
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            if error.errno == errno.EACCES:
-                raise SystemExit(f"Port {port} needs root: choose one above 1023.") from error
-            return False
-    return True
 
 
 def start_services(services: list[Child]) -> None:
@@ -248,30 +182,3 @@ def wait_for_page(url: str, web: Child) -> None:
             return
         time.sleep(0.02)
     raise SystemExit("Not started: the web process ended. What it said is above.")
-
-
-def supervise(services: list[Child], children: list[Child]) -> None:
-    while True:
-        for child in [*services, *children]:
-            child.tend()
-        time.sleep(0.2)
-
-
-def stop_all(children: list[Child], services: list[Child]) -> None:
-    """First the simulator, which gives back what it holds; then all that uses the services; then those."""
-    for child in children:
-        if child.name == "simulator" and child.process:
-            stop(child.process, seconds=2)
-    for child in children:
-        if child.process and child.process.poll() is None:
-            child.process.terminate()
-    for child in children:
-        if child.process:
-            stop(child.process)
-    for child in reversed(services):
-        if child.process:
-            stop(child.process, how=signal.SIGINT, seconds=20)
-
-
-def say(text: str) -> None:
-    print(text, flush=True)

@@ -91,10 +91,14 @@ class Postgres:
     def wait_for_predecessor(self, seconds: float = 20) -> None:
         """A server whose starter was killed may still be writing its last page."""
         deadline = time.monotonic() + seconds
-        while (
-            self.pid.exists() and alive(int(self.pid.read_text().split()[0])) and time.monotonic() < deadline
-        ):
+        while self.has_live_postmaster() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+    def has_live_postmaster(self) -> bool:
+        try:
+            return alive(int(self.pid.read_text().split()[0]))
+        except (OSError, IndexError, ValueError):
+            return False
 
     def make_home(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
