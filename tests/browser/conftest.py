@@ -80,7 +80,8 @@ def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
     with django_db_blocker.unblock():
         with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
             people = world.populate()
-        sessions = {name: sign_in(person) for name, person in people.items()}
+        staff = User.objects.create_superuser("staff@example.com")
+        sessions = {name: sign_in(person) for name, person in (people | {"staff": staff}).items()}
         server = LiveServerThread(
             "127.0.0.1", lambda _: get_wsgi_application()
         )  # WhiteNoise serves the files

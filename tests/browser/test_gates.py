@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Locator, Page
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -24,6 +25,7 @@ AXE = (HERE / "vendor" / "axe.min.js").read_text()
 GATES = (HERE / "gates.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OVERVIEW, SIGN_IN, MISSING = "/settings/billing/", "/sign-in/", "/no-such-page/"
+ADMIN, API_DOCS = f"/{settings.ADMIN_PATH}", "/billing/docs"
 Tour = list[tuple[str, str]]
 
 
@@ -97,6 +99,17 @@ def test_it_keeps_to_its_own_site_and_policy(visit: Open, tour: Tour) -> None:
         seen.page.wait_for_load_state("networkidle")
         heard = [text for text in seen.problems if not (stop[1] == MISSING and "404" in text)]
         found[stop] = heard + ask(seen.page, "inline")
+    assert wrong_only(found) == {}
+
+
+def test_it_keeps_staff_and_the_api_documents_to_the_policy_too(visit: Open) -> None:
+    with visit("staff") as seen:
+        listed = seen.go(ADMIN).locator("#content-main a").evaluate_all("links => links.map(a => a.pathname)")
+        assert any(path.endswith("/add/") for path in listed)
+        found = {}
+        for path in [ADMIN, *listed, API_DOCS]:
+            seen.go(path).wait_for_load_state("networkidle")
+            found[path] = seen.problems.copy()
     assert wrong_only(found) == {}
 
 
