@@ -147,6 +147,17 @@ class TooManyRequests(Problem):
         super().__init__(detail or f"Wait {retry_after} seconds, then try again.", headers=waiting, **extra)
 
 
+class DatabaseAway(Problem):
+    """The database did not answer. It may have happened or not: send the same request again, that is safe."""
+
+    status = 503
+    code = "unavailable"
+    title = "The service is not available at the moment."
+
+    def __init__(self) -> None:
+        super().__init__("Send the same request again in a second.", headers={"Retry-After": "1"})
+
+
 class ServerError(Problem):
     """Something failed on our side and was logged under the request id. It may be sent again."""
 

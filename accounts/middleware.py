@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 from django.core.signals import got_request_exception
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import get_resolver
 
 from accounts import logs
 from accounts.answers import problem
-from accounts.errors import MethodNotAllowed, NotFound, Problem, ServerError
+from accounts.errors import DatabaseAway, MethodNotAllowed, NotFound, Problem, ServerError
 
 Handler = Callable[[HttpRequest], HttpResponse]
 BUSY = 1.0  # seconds since the connection worked: no need to ask it again
@@ -54,6 +54,9 @@ def api(get_response: Handler) -> Handler:
             return response
         except Problem as refusal:
             return problem(request, refusal)
+        except (OperationalError, InterfaceError):
+            log.exception("%s %s: the database is away", request.method, path)
+            return problem(request, DatabaseAway())
         except Exception:
             log.exception("%s %s failed", request.method, path)
             got_request_exception.send(sender=None, request=request)
