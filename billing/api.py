@@ -28,8 +28,13 @@ HTTP_STATUS = {TopUp.Status.SUCCEEDED: 201, TopUp.Status.CANCELED: 200}  # the o
 TOLD_AS = {TopUp.Status.CREATED: "processing", TopUp.Status.UNKNOWN: "processing"}
 IdempotencyKey = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", description="1 to 255 printable ASCII; the same key, the same top-up"),
-    Field(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$"),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="1 to 255 printable ASCII characters: the same key, the same top-up",
+    ),
 ]
 
 

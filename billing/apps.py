@@ -5,4 +5,4 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import receivers  # noqa: F401  connects the receivers
+        from billing import checks, receivers  # noqa: F401  checks register, receivers connect
