@@ -1,0 +1,31 @@
+"""`make run` as a newcomer meets it: an account full of life, a command to paste, a balance that moves."""
+
+import json
+import re
+import subprocess
+from decimal import Decimal
+
+from tests.test_running import Trial, trial, wait
+
+__all__ = ["trial"]
+
+
+def balance(curl: str) -> Decimal:
+    exact = curl.replace("period=month", "expand=exact")
+    answer = subprocess.run(["sh", "-c", exact], capture_output=True, text=True, check=True).stdout
+    return Decimal(json.loads(answer)["balance_exact"])
+
+
+def test_it_greets_with_a_demo_account_whose_balance_moves(trial: Trial) -> None:
+    """S3 S4: usage that arrives over HTTP is deducted at once."""
+    trial.run()
+    wait(lambda: "Try it" in trial.output())
+    assert "demo@example.com  demo-password" in trial.output()
+    found = re.search(r"Try it +(curl .*)", trial.output())
+    assert found
+    before = balance(found[1])
+    assert before > 20
+    wait(lambda: balance(found[1]) < before)
+    assert json.loads(
+        trial.shell("from django.core.management import call_command as c; c('verify_ledger', json=True)")
+    )["clean"]
