@@ -95,7 +95,7 @@ def find(account_id: UUID, hold_id: UUID) -> Hold:
 def _call(sql: str, parameters: list[Any], account_id: UUID) -> tuple[Any, ...]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        row = cursor.fetchone()
+        row: tuple[Any, ...] = cursor.fetchone()
         if row[0] == "no_account":
             raise NoBalance
         if row[0] == "not_found":

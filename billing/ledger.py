@@ -107,11 +107,11 @@ def _post(
             "SELECT * FROM billing_post_1(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [account_id, ids.uuid7(), kind, key, cost, granted, paid, actor, reason, now],
         )
-        status, *entry = cursor.fetchone()
+        status, entry_id, granted_after, paid_after, recorded_at, day = cursor.fetchone()
         if status in _REFUSALS:
             raise _REFUSALS[status]
         announce(account_id)
-    return Posting(*entry, replayed=status == "replayed")
+    return Posting(entry_id, granted_after, paid_after, recorded_at, day, replayed=status == "replayed")
 
 
 _REFUSALS = {"no_account": NoBalance, "conflict": KeyReused, "short": NotEnough}

@@ -13,5 +13,6 @@ from billing import grants, ledger
 def open_the_balance(account_id: UUID, **_: object) -> None:
     """The account's birthday is its first moment on the ledger."""
     born_at = Account.objects.values_list("opened_at", flat=True).get(id=account_id)
+    assert born_at is not None, "the signal says that the account is open"
     ledger.open_balance(account_id, now=born_at)
     grants.grant_trial(account_id, now=born_at)

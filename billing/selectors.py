@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import DecimalField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import DecimalField, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
 from billing.errors import NoBalance
@@ -47,23 +47,22 @@ class Funds:
 
 NOTHING = Funds(ZERO, ZERO, ZERO, None, None, None, None, None)
 
-
-def with_live_holds(balances: QuerySet[Balance]) -> QuerySet[Balance]:
-    """Adds `overdue`: what `held` still counts although it has expired."""
-    overdue = (
+OVERDUE = Coalesce(
+    Subquery(
         Hold.objects.filter(account_id=OuterRef("account_id"), state=Hold.State.OPEN, expires_at__lte=Now())
         .order_by()
         .values("account_id")
         .annotate(total=Sum("amount"))
         .values("total")
-    )
-    exact = DecimalField(max_digits=20, decimal_places=9)
-    return balances.annotate(overdue=Coalesce(Subquery(overdue), ZERO, output_field=exact))
+    ),
+    ZERO,
+    output_field=DecimalField(max_digits=20, decimal_places=9),
+)  # what `held` still counts although it has expired
 
 
 def balance_of(account_id: UUID) -> Funds:
-    """The account's funds now. Raises NoBalance."""
-    row = with_live_holds(Balance.objects.filter(account_id=account_id)).first()
+    """The account's funds now, in one query. Raises NoBalance."""
+    row = Balance.objects.filter(account_id=account_id).annotate(overdue=OVERDUE).first()
     if row is None:
         raise NoBalance
     return Funds(
@@ -75,5 +74,4 @@ def balance_of(account_id: UUID) -> Funds:
         refused_amount=row.refused_amount,
         owner_froze_at=row.owner_froze_at,
         staff_froze_at=row.staff_froze_at,
-        last_day=row.last_day,
     )

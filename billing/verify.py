@@ -7,11 +7,14 @@ entries begin after the account's mark (what an earlier run proved), or at the b
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from billing.models import Balance, VerifiedThrough
+
+Head = tuple[int, datetime | None]  # seq and last recorded_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def snapshot() -> Iterator[None]:
         yield
 
 
-def heads(accounts: Sequence[UUID]) -> dict[UUID, tuple[int, object]]:
+def heads(accounts: Sequence[UUID]) -> dict[UUID, Head]:
     """How far each account's ledger reaches in this snapshot: (seq, last recorded_at)."""
     rows = Balance.objects.filter(account_id__in=accounts).values_list(
         "account_id", "seq", "last_recorded_at"
@@ -116,7 +119,7 @@ def heads(accounts: Sequence[UUID]) -> dict[UUID, tuple[int, object]]:
     return {account_id: (seq, at) for account_id, seq, at in rows}
 
 
-def mark(reached: dict[UUID, tuple[int, object]]) -> None:
+def mark(reached: dict[UUID, Head]) -> None:
     """Remember what was proved, so that the next nightly run goes on from there."""
     VerifiedThrough.objects.bulk_create(
         [VerifiedThrough(account_id=a, seq=seq, recorded_at=at) for a, (seq, at) in reached.items()],

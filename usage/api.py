@@ -44,7 +44,7 @@ def locate_agent(request: HttpRequest, data: object) -> None:
         if isinstance(named, str) and named.startswith("agent_"):
             account_id = account_of(request, data.get("account"))
             ref = agents.reference(named)
-            if not Agent.objects.filter(account_id=account_id, id=ref.id).exists():
+            if ref.id is None or not Agent.objects.filter(account_id=account_id, id=ref.id).exists():
                 raise agents.AgentNotFound()
 
 

@@ -84,7 +84,7 @@ def verify_ledger(*, account_id: UUID | None = None, full: bool = False, now: da
     )
 
 
-def _verify_batch(accounts: list[UUID], full: bool) -> tuple[list[Breach], dict[UUID, tuple[int, object]]]:
+def _verify_batch(accounts: list[UUID], full: bool) -> tuple[list[Breach], dict[UUID, verify.Head]]:
     checks = verify.CHECKS | (verify.WHOLE if full else {}) | CHECKS
     with verify.snapshot():
         return verify.run(checks, accounts), verify.heads(accounts)
