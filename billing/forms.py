@@ -31,7 +31,7 @@ class TopUpId(forms.CharField):
 class AddFundsForm(forms.Form):
     topup = TopUpId(initial=lambda: ids.public("top", ids.uuid7()))
     preset = forms.ChoiceField(label="Amount", required=False, initial="25")
-    amount = forms.DecimalField(label="Other amount", required=False, max_digits=12)
+    amount = forms.DecimalField(label="Other amount", required=False)
     method = forms.ChoiceField(label="Pay with")
     save_card = forms.BooleanField(label="Save the new card for later", required=False)
 
