@@ -74,4 +74,5 @@ def balance_of(account_id: UUID) -> Funds:
         refused_amount=row.refused_amount,
         owner_froze_at=row.owner_froze_at,
         staff_froze_at=row.staff_froze_at,
+        last_day=row.last_day,
     )
