@@ -71,6 +71,7 @@ def check_it_is_believable(now: datetime) -> None:
     assert charges.filter(type="knowledge", cost=0).exists(), "a document that came twice is charged once"
     assert charges.filter(retrieval_queries__gt=0).exists()
     assert ChargeNote.objects.filter(text__startswith="Call to •••• ").exists()
+    assert not charges.filter(api_key_id=None).exists(), "every record names the platform's key"
     assert charges.exclude(model="").values("model").distinct().count() == 7
     assert Agent.objects.filter(model__gt="").count() == 4
     month = charges.filter(recorded_at__gt=now - timedelta(days=30)).aggregate(total=Sum("cost"))["total"]

@@ -19,7 +19,7 @@ def balance(curl: str) -> Decimal:
 def test_it_greets_with_a_demo_account_whose_balance_moves(trial: Trial) -> None:
     """S3 S4: usage that arrives over HTTP is deducted at once."""
     trial.run()
-    wait(lambda: "Try it" in trial.output())
+    wait(lambda: "Try it" in trial.output(), seconds=150)
     assert "demo@example.com  demo-password" in trial.output()
     found = re.search(r"Try it +(curl .*)", trial.output())
     assert found

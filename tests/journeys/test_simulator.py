@@ -19,7 +19,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
-from billing import ledger, selectors
+from billing import ledger, selectors, topups
 from billing.models import Hold
 from tests import factories
 from tests.journeys.flaky_road import flaky_road
@@ -36,7 +36,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture
 def ada_with_funds(ada: User) -> User:
-    ledger.credit_topup(ada.account_id, Decimal(25), key="first", actor="ada")
+    topups.record_manual(ada.account_id, Decimal(25), actor="ada", reason="to start with")
     return ada
 
 
@@ -57,8 +57,8 @@ def play(player: Platform, *, until: Callable[[], bool], seconds: float = 20) ->
         time.sleep(min(player.step(), 0.02))
 
 
-def is_clean() -> bool:
-    return not verify_ledger(full=True, now=datetime.now(UTC)).breaches
+def breaches() -> list[dict[str, str]]:
+    return verify_ledger(full=True, now=datetime.now(UTC)).breaches
 
 
 def charged() -> tuple[int, Decimal]:
@@ -76,7 +76,7 @@ def test_it_spends_as_a_platform_does(live_server: LiveServer, ada_with_funds: U
     assert not Hold.objects.filter(state=Hold.State.OPEN).exists(), "what was not captured was given back"
     assert Hold.objects.filter(state=Hold.State.CAPTURED).exists()
     assert player.summary()["lost"] == player.summary()["refused"] == 0
-    assert is_clean()
+    assert not breaches()
 
 
 def test_it_stops_at_402_and_goes_on_after_a_credit(live_server: LiveServer, ada: User) -> None:
@@ -92,10 +92,10 @@ def test_it_stops_at_402_and_goes_on_after_a_credit(live_server: LiveServer, ada
     assert player.counts["started"] == begun, "nothing new is begun without funds"
 
     done = player.counts["recorded"]
-    ledger.credit_topup(ada.account_id, Decimal(5), key="more", actor="ada")
+    topups.record_manual(ada.account_id, Decimal(5), actor="ada", reason="to go on")
     play(player, until=lambda: player.counts["recorded"] > done + 3)
     player.finish()
-    assert is_clean()
+    assert not breaches()
 
 
 def test_it_waits_while_spending_is_frozen(live_server: LiveServer, ada_with_funds: User) -> None:
@@ -107,7 +107,7 @@ def test_it_waits_while_spending_is_frozen(live_server: LiveServer, ada_with_fun
     ledger.freeze(ada_with_funds.account_id, by="owner", frozen=False)
     play(player, until=lambda: player.counts["recorded"] > done + 3)
     player.finish()
-    assert is_clean()
+    assert not breaches()
 
 
 def test_it_repeats_what_got_lost_and_is_charged_once(live_server: LiveServer, ada_with_funds: User) -> None:
@@ -122,7 +122,7 @@ def test_it_repeats_what_got_lost_and_is_charged_once(live_server: LiveServer, a
         "only answers still to be asked again are missing"
     )
     assert spent >= player.spent
-    assert is_clean()
+    assert not breaches()
 
 
 def test_it_waits_as_long_as_a_429_says(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from accounts import api_keys
 from accounts.models import Account, ApiKey, Scope, User
@@ -78,6 +79,10 @@ def new_key(account: Account | None, scopes: Iterable[str], *, now: datetime) ->
     """The older keys of this name go: nobody knows them any more."""
     ApiKey.objects.filter(account=account, name=NAME, revoked_at=None).update(revoked_at=now)
     return api_keys.create(account=account, name=NAME, scopes=scopes, now=now)[1]
+
+
+def key_id(plain: str) -> UUID:
+    return ApiKey.objects.values_list("id", flat=True).get(digest=api_keys.digest(plain))
 
 
 def read(file: Path) -> Credentials | None:

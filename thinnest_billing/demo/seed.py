@@ -24,6 +24,7 @@ from thinnest_billing.demo.history import Funded, Used
 from thinnest_billing.demo.work import AGENTS
 from thinnest_billing.models import Heartbeat
 from usage import agents, metering, rate_card
+from usage.metering import Source
 from usage.models import Agent
 
 EMAIL, STAFF_EMAIL = "demo@example.com", "staff@example.com"
@@ -54,7 +55,7 @@ def seed(*, now: datetime, file: Path) -> Credentials:
     if not Heartbeat.objects.filter(name=DONE).exists():
         name_agents(account.id, now=owner.created_at)
         plan = history.plan(rate_card.fresh(), since=owner.created_at, until=now, trial=settings.TRIAL_GRANT)
-        live(account.id, plan, card=card)
+        live(account.id, plan, source=Source(credentials.key_id(known.platform_key)), card=card)
         Heartbeat.beat(DONE, now=now)
     return known
 
@@ -87,21 +88,21 @@ def name_agents(account_id: UUID, *, now: datetime) -> None:
         )
 
 
-def live(account_id: UUID, plan: Iterable[Used | Funded], *, card: str) -> None:
+def live(account_id: UUID, plan: Iterable[Used | Funded], *, source: Source, card: str) -> None:
     """Live through the plan. One transaction a day: in a single one the balance's row would drag all its versions."""
     for _, steps in groupby(plan, key=lambda step: (type(step), step.at.date())):
         day = list(steps)
         with transaction.atomic():
             for used in day:
                 if isinstance(used, Used):
-                    use(account_id, used)
+                    use(account_id, used, source=source)
         for funded in day:  # a top-up commits its row before the processor is asked
             if isinstance(funded, Funded):
                 add_funds(account_id, funded, card=card)
 
 
-def use(account_id: UUID, used: Used) -> None:
-    outcome = metering.record(account_id, used.event, now=used.at)
+def use(account_id: UUID, used: Used, *, source: Source) -> None:
+    outcome = metering.record(account_id, used.event, source=source, now=used.at)
     if not outcome.is_recorded:
         raise RuntimeError(f"{used.event.event_id} was not recorded: {outcome.status}")
 

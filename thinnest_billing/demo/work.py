@@ -38,7 +38,7 @@ AGENTS = (
     DemoAgent(
         "Customer Support",
         (Conversations("gpt-4o", 7_800, 820, 0.5), Conversations("gpt-4o-mini", 2_400, 380, 0.3)),
-        messages=27, live=8, calls=0.5, weekend=0.45,
+        messages=27, live=5, calls=0.5, weekend=0.45,
     ),
     DemoAgent(
         "Sales Assistant",
@@ -53,7 +53,7 @@ AGENTS = (
     DemoAgent(
         "Website Concierge",
         (Conversations("gemini-1.5-flash", 1_600, 260), Conversations("gpt-4o-mini", 1_250, 340, 0.1)),
-        messages=12, live=40, documents=0.15, weekend=1.1,
+        messages=12, live=20, documents=0.15, weekend=1.1,
     ),
 )  # fmt: skip
 
@@ -95,7 +95,7 @@ def document(agent: DemoAgent, draw: Random) -> Work:
     edition = draw.randint(1, 10)
     content = hashlib.sha256(f"{name} {edition}".encode()).hexdigest()
     stem, _, suffix = name.rpartition(".")
-    note = name if edition == 1 else f"{stem} (edition {edition}).{suffix}"
+    note = name if edition == 1 else f"{stem} v{edition}.{suffix}"
     size = {"chunks": pages * 4} if suffix == "md" else {"pages": pages}
     return {"type": "knowledge", "agent": agent.name, **size, "content_sha256": content, "note": note}
 
