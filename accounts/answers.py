@@ -1,5 +1,7 @@
 """How the API answers: JSON without floats, problem+json for every refusal, links to the next page."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -44,7 +46,7 @@ def next_page(request: HttpRequest, starting_after: str) -> dict[str, str]:
 class StrictParser(Parser):
     """Hands ninja the body that `accounts.api.Bearer` has read already."""
 
-    def parse_body(self, request: HttpRequest) -> object:
+    def parse_body(self, request: HttpRequest) -> Any:
         return request.data
 
 

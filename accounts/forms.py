@@ -1,6 +1,7 @@
 """Forms of sign-up, sign-in, the account and its keys."""
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
@@ -79,10 +80,9 @@ class SignUpForm(forms.Form):
         if not self.is_bound:
             self.fields["timezone"].widget.attrs["data-time-zone"] = ""  # time_zone.js proposes the browser's
 
-    def clean(self) -> dict[str, object]:
-        data = super().clean()
-        if "password" in data:
-            _check_password(self, "password", User(email=data.get("email", "")))
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        _check_password(self, "password", User(email=data.get("email", "")))
         return data
 
 
@@ -108,7 +108,7 @@ class NewPasswordForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.user = user
 
-    def clean(self) -> dict[str, object]:
+    def clean(self) -> dict[str, Any]:
         _check_password(self, "new_password", self.user)
         return self.cleaned_data
 

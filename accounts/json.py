@@ -6,10 +6,11 @@ or what PostgreSQL could not store (NUL, lone surrogates) is refused before anyt
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring  # the C escaper; leaves non-ASCII as UTF-8
+from typing import Any
 from uuid import UUID
 
 from accounts.errors import InvalidJson
@@ -55,7 +56,7 @@ def _write_decimal(value: Decimal) -> str:
 
 
 # bool before int: it is an int's subclass, and exact types are looked up first.
-_WRITERS = {
+_WRITERS: dict[type, Callable[..., str]] = {
     str: encode_basestring,
     Decimal: _write_decimal,
     bool: lambda value: "true" if value else "false",
@@ -92,7 +93,7 @@ def _too_deep() -> InvalidJson:
     return InvalidJson(f"The body is nested too deeply: at most {MAX_DEPTH} levels of objects and lists.")
 
 
-def _inside(node: object) -> list[object]:
+def _inside(node: Any) -> list[Any]:
     if isinstance(node, dict):
         return list(node.values())
     return node if isinstance(node, list) else []
@@ -100,7 +101,7 @@ def _inside(node: object) -> list[object]:
 
 def _is_too_deep(value: object) -> bool:
     """Level by level, not recursively: the parser's own recursion limit lies far above ours."""
-    level = [value] if isinstance(value, dict | list) else []
+    level: list[Any] = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in _inside(node) if type(child) in (dict, list)]
     return bool(level)

@@ -26,7 +26,7 @@ def user_to_confirm(token: str) -> User | None:
         public_id = _confirming.unsign(token, max_age=CONFIRM_WITHIN)
     except signing.BadSignature:
         return None
-    return User.objects.filter(pk=ids.parse("usr", public_id), is_active=True).first()
+    return _active(public_id)
 
 
 def reset_url(user: User) -> str:
@@ -35,8 +35,13 @@ def reset_url(user: User) -> str:
 
 
 def user_to_reset(public_id: str, token: str) -> User | None:
-    user = User.objects.filter(pk=ids.parse("usr", public_id), is_active=True).first()
+    user = _active(public_id)
     return user if user is not None and _resetting.check_token(user, token) else None
+
+
+def _active(public_id: str) -> User | None:
+    user_id = ids.parse("usr", public_id)
+    return User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
 
 
 def fingerprint(user: User) -> str:

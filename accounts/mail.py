@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import F
-from django.template import Context
-from django.template.loader import get_template, render_to_string
+from django.template import Context, Engine
+from django.template.loader import render_to_string
 
 from accounts.models import Mail, User
 from accounts.nudges import nudge
@@ -58,7 +58,7 @@ def send(
 
 def _plain(template: str, context: dict[str, object]) -> str:
     """Text, where an apostrophe stays one."""
-    return get_template(template).template.render(Context(context, autoescape=False))
+    return Engine.get_default().get_template(template).render(Context(context, autoescape=False))
 
 
 def deliver(*, now: datetime) -> int:

@@ -88,15 +88,16 @@ def _open(account_id: UUID, *, now: datetime) -> None:
 
 def _waiting(email: str, *, password: str, name: str, timezone: str) -> User | None:
     """Somebody signed up with this address and never confirmed it: the last one to sign up is right."""
-    unconfirmed = User.objects.select_for_update(of=("self",)).select_related("account")
-    user = unconfirmed.filter(
-        email=email, email_confirmed_at=None, account__opened_at=None, account__isnull=False, is_staff=False
-    ).first()
+    unconfirmed = User.objects.filter(email=email, email_confirmed_at=None, is_staff=False)
+    user = (
+        unconfirmed.filter(account__isnull=False, account__opened_at=None)
+        .select_for_update(of=("self",))
+        .first()
+    )
     if user is not None:
         user.set_password(password)
         user.save(update_fields=["password"])
-        user.account.name, user.account.timezone = name, timezone
-        user.account.save(update_fields=["name", "timezone"])
+        Account.objects.filter(members=user).update(name=name, timezone=timezone)
     return user
 
 

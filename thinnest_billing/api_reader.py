@@ -208,5 +208,5 @@ def _spoken(document: dict[str, Any], name: str, schema: dict[str, Any]) -> Any:
         return SPOKEN[name]
     if "enum" in found:
         return found["enum"][0]
-    kind = found.get("type")
-    return {"integer": found.get("minimum", 1), "boolean": True, "array": [], "object": {}}.get(kind, "…")
+    kinds: dict[str, Any] = {"integer": found.get("minimum", 1), "boolean": True, "array": [], "object": {}}
+    return kinds.get(found.get("type", ""), "…")

@@ -15,7 +15,7 @@ class Command(JsonCommand):
     def add_options(self, parser: ArgumentParser) -> None:
         parser.add_argument("--name", required=True, help="what will use it, such as calls")
 
-    def run(self, *, now: datetime, name: str, **options: Any) -> dict[str, Any]:
+    def run(self, *, now: datetime, **options: Any) -> dict[str, Any]:
         scopes = [scope for scope in Scope if scope != Scope.TOPUP_WRITE]
-        _, plain = api_keys.create(account=None, name=name, scopes=scopes, now=now)
+        _, plain = api_keys.create(account=None, name=options["name"], scopes=scopes, now=now)
         return {"api_key": plain}
