@@ -77,14 +77,14 @@ def told(topup: TopUp, *, headers: dict[str, str]) -> HttpResponse:
         raise failure(topup, headers)
     body: dict[str, object] = {
         "id": topup.public_id,
-        "status": TOLD_AS.get(topup.status, topup.status),
+        "status": TOLD_AS.get(TopUp.Status(topup.status), topup.status),
         "amount": topup.received or topup.amount,
         "balance": balance_cents(selectors.balance_of(topup.account_id).balance),
         "created_at": timestamp(topup.created_at),
     }
     if topup.status == TopUp.Status.REQUIRES_ACTION:
         body["action_url"] = topups.page_url(topup)
-    return answer(HTTP_STATUS.get(topup.status, 202), body, headers)
+    return answer(HTTP_STATUS.get(TopUp.Status(topup.status), 202), body, headers)
 
 
 def failure(topup: TopUp, headers: dict[str, str]) -> Problem:

@@ -1,6 +1,7 @@
 """Forms of paying."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -56,13 +57,13 @@ class AddFundsForm(forms.Form):
         }  # fmt: skip
 
     def clean_amount(self) -> Decimal | None:
-        typed = self.cleaned_data["amount"]
+        typed: Decimal | None = self.cleaned_data["amount"]
         if typed is not None and (refusal := topup_limits.amount_refusal(typed)):
             raise forms.ValidationError(refusal)
         return typed
 
-    def clean(self) -> dict[str, object]:
-        data = super().clean()
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
         if "amount" in data and data["amount"] is None and not data.get("preset"):
             self.add_error("amount", "Choose an amount, or type one.")
         return data
@@ -81,8 +82,7 @@ class AddFundsForm(forms.Form):
 
     def with_new_id(self) -> "AddFundsForm":
         """The same choices in a form that is another payment."""
-        self.data = self.data.copy()
-        self.data["topup"] = ids.public("top", ids.uuid7())
+        self.data = {**self.data.dict(), "topup": ids.public("top", ids.uuid7())}
         return self
 
 
@@ -95,3 +95,36 @@ class CheckoutForm(forms.Form):
         help_text="Test cards only: never type a real card here.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )  # fmt: skip
+
+
+class ByHandForm(forms.Form):
+    """Staff move money by hand: whole cents, with a reason. `key` makes a double click one act."""
+
+    key = forms.CharField(widget=forms.HiddenInput, max_length=60, initial=lambda: f"staff:{ids.uuid7()}")
+    amount = forms.DecimalField(max_digits=12, decimal_places=2, help_text="Dollars and whole cents.")
+    reason = forms.CharField(max_length=400, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class GrantForm(ByHandForm):
+    amount = forms.DecimalField(
+        max_digits=12,
+        decimal_places=2,
+        min_value=CENT,
+        help_text="Dollars: spent before paid funds, never refunded.",
+    )
+
+
+class AdjustForm(ByHandForm):
+    amount = forms.DecimalField(
+        max_digits=12, decimal_places=2, help_text="Dollars; negative takes away, and must fit the balance."
+    )
+
+    def clean_amount(self) -> Decimal:
+        amount: Decimal = self.cleaned_data["amount"]
+        if amount == 0:
+            raise forms.ValidationError("Zero changes nothing.")
+        return amount
+
+
+class FreezeForm(forms.Form):
+    reason = forms.CharField(max_length=400, widget=forms.Textarea(attrs={"rows": 3}))

@@ -42,7 +42,7 @@ def resting_until(account_id: UUID, *, now: datetime) -> datetime | None:
     declines = TopUp.objects.filter(
         account_id=account_id, status=TopUp.Status.FAILED, declined_at__gt=now - REST - HOUR
     )
-    times = list(declines.order_by("declined_at").values_list("declined_at", flat=True))
+    times = [at for at in declines.order_by("declined_at").values_list("declined_at", flat=True) if at]
     rounds = zip(times, times[settings.DECLINES_PER_HOUR - 1 :], strict=False)
     ends = [last + REST for first, last in rounds if last - first <= HOUR and last + REST > now]
     return ends[-1] if ends else None

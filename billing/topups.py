@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -126,7 +127,7 @@ def pay(topup: TopUp, *, now: datetime | None = None) -> TopUp:
 
 def _ask(topup: TopUp) -> Payment | Page:
     gateway = gateways.gateway()
-    frozen = {
+    frozen: dict[str, Any] = {
         "reference": topup.public_id, "customer": topup.customer, "amount": to_cents(topup.amount),
         "currency": CURRENCY, "description": topup.description,
     }  # fmt: skip
@@ -223,8 +224,8 @@ def settle(payment: Payment, *, now: datetime | None = None) -> TopUp | None:
     given by tests and demo data only. Raises NotOurs and installation.WrongMode; then nothing was credited.
     """
     topup_id = ids.parse("top", payment.reference or "")
-    rows = TopUp.objects.filter(pk=topup_id)
-    account_id = rows.values_list("account_id", flat=True).first() if topup_id else None
+    rows = TopUp.objects.filter(pk=topup_id) if topup_id else TopUp.objects.none()
+    account_id = rows.values_list("account_id", flat=True).first()
     if account_id is None:
         return None
     with transaction.atomic():

@@ -108,7 +108,8 @@ def topup(request: HttpRequest, topup_id: str) -> HttpResponse:
 
 
 def own_topup(request: HttpRequest, public_id: str) -> TopUp:
-    found = TopUp.objects.filter(pk=ids.parse("top", public_id), account=request.account).first()
+    topup_id = ids.parse("top", public_id)
+    found = TopUp.objects.filter(pk=topup_id, account=request.account).first() if topup_id else None
     if found is None:
         raise Http404
     return found

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from billing import disputes, gateways, installation, payment_methods, topups
-from billing.gateways import Card, Dispute, Event, Payment, Refund
+from billing.gateways import Card, Dispute, Event, Page, Payment, Refund
 from billing.models import EventReceipt, TopUp
 
 RETRY = timedelta(minutes=5)  # doubling
@@ -84,8 +84,8 @@ def _act(event: Event, *, now: datetime) -> EventReceipt.State:
         return _dispute(subject)
     if isinstance(subject, Refund):
         return _refund(subject)
-    if event.type == "checkout.session.expired":
-        return _page_expired(event)
+    if isinstance(subject, Page) and event.type == "checkout.session.expired":
+        return _page_expired(subject)
     return State.IGNORED
 
 
@@ -97,9 +97,9 @@ def _payment(payment: Payment) -> EventReceipt.State:
     return State.PROCESSED
 
 
-def _page_expired(event: Event) -> EventReceipt.State:
+def _page_expired(page: Page) -> EventReceipt.State:
     """Nobody paid on the page. A success that comes later all the same still credits."""
-    topup = TopUp.objects.filter(page_id=event.object.id, mode=gateways.mode()).first()
+    topup = TopUp.objects.filter(page_id=page.id, mode=gateways.mode()).first()
     if topup is None:
         return State.IGNORED
     if topup.status == TopUp.Status.REQUIRES_ACTION:

@@ -168,6 +168,7 @@ def bring_in_debits(*, now: datetime) -> None:
 def pay_on_page(page_id: str, kind: sandbox_cards.TestCard, *, now: datetime) -> SandboxPayment:
     """Somebody pays on the hosted page. A decline leaves the page open for another card."""
     page = _open_page(page_id, now=now)
+    assert page.amount is not None  # else it only saves a card
     row = page.payments.first()
     card = SandboxCard.objects.create(id=new_id("pm"), kind=kind.token, created_at=now)
     if row is None:

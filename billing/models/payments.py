@@ -4,6 +4,7 @@ Each row carries its `mode`: sandbox dollars must never become credit beside rea
 """
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -20,7 +21,7 @@ class Mode(models.TextChoices):
     MANUAL = "manual", "Entered by staff"
 
 
-def cents(**options: object) -> models.DecimalField:
+def cents(**options: Any) -> models.DecimalField:
     """Dollars in whole cents, as a payment processor moves them."""
     return models.DecimalField(max_digits=12, decimal_places=2, **options)
 
