@@ -5,6 +5,7 @@ be spread by account one day; `verify_ledger` proves what a foreign key would.
 """
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Func, Q, Value
@@ -13,7 +14,7 @@ from accounts import ids
 from accounts.models import Account
 
 
-def dollars(**options: object) -> models.DecimalField:
+def dollars(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
     """An exact amount of dollars: nine decimals, enough for the cheapest token."""
     return models.DecimalField(max_digits=20, decimal_places=9, **options)
 
