@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from thinnest_billing import frame, health
+from billing.views import add_funds
+from thinnest_billing import frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs
 
@@ -16,6 +17,8 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("theme/", frame.theme, name="theme"),
     path("", RedirectView.as_view(pattern_name="overview")),
+    path("settings/billing/", overview.overview, name="overview"),
+    path("settings/billing/add-funds/", add_funds, {"pace_of": overview.pace}),  # billing knows no usage
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("usage.urls")),

@@ -52,7 +52,7 @@ def within(rows: QuerySet[T], since: date | None, until: date | None) -> QuerySe
 
 def names_of(account_id: UUID, agent_ids: set[UUID | None]) -> dict[UUID | None, str]:
     """The names of an account's agents by id, in one query."""
-    wanted = agent_ids - {None}
+    wanted = {agent_id for agent_id in agent_ids if agent_id is not None}
     if not wanted:
         return {}
     return dict(Agent.objects.filter(account_id=account_id, id__in=wanted).values_list("id", "name"))

@@ -158,11 +158,11 @@ def record_of(charge: Charge, names: Mapping[UUID | None, str], asked: set[str])
 def quantity_of(charge: Charge) -> Body:
     """What was used, in the words of the usage endpoint; rent counts its periods of 30 days."""
     if charge.type == "chat":
-        fields = ("input_tokens", "output_tokens", "retrieval_queries")
+        fields = ["input_tokens", "output_tokens", "retrieval_queries"]
     elif charge.type == "voice":
-        fields = ("seconds", "answered")
+        fields = ["seconds", "answered"]
     elif charge.type == "number":
         return {"periods": 1 if charge.reverses is None else -1}
     else:
-        fields = ("pages",) if charge.pages else ("chunks",)
+        fields = ["pages"] if charge.pages else ["chunks"]
     return {name: getattr(charge, name) for name in fields}

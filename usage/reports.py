@@ -64,7 +64,14 @@ class Row:
 
     @property
     def share_shown(self) -> str:
-        return "<1%" if self.exact > 0 and not self.share else f"{self.share}%"
+        if self.exact > 0 and not self.share:
+            return "<1%"
+        return f"{money.MINUS if self.share < 0 else ''}{abs(self.share)}%"
+
+    @property
+    def bar(self) -> int:
+        """The length of its bar, in percent."""
+        return min(100, max(0, self.share))
 
 
 def spending(account_id: UUID, period: Period) -> Spending:

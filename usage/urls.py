@@ -1,5 +1,12 @@
-"""Pages and API routes of this app."""
+"""Pages of seeing, under Settings > Billing."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from usage import views
+
+urlpatterns = [
+    path("settings/billing/records/", views.record_list, name="records"),
+    path("settings/billing/records.csv", views.records_csv, name="records_csv"),
+    path("settings/billing/records/<str:public_id>/", views.record, name="record"),
+    path("settings/billing/pricing/", views.pricing, name="pricing"),
+]

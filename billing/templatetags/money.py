@@ -22,6 +22,12 @@ def signed4(amount: Decimal) -> str:
 
 
 @register.filter
+def signed_exact(amount: Decimal) -> str:
+    """Every decimal, and the sign: `+$25.00`, `−$0.0003915`."""
+    return f"+{money.usd_exact(amount)}" if amount > 0 else money.usd_exact(amount)
+
+
+@register.filter
 def figure(text: str) -> SafeString:
     """A large figure with quiet cents. Takes the printed amount: `{{ funds.balance|usd_balance|figure }}`."""
     whole, point, cents = text.partition(".")

@@ -13,6 +13,8 @@ function datasets(box, table) {
     const colour = css(head.querySelector(".sw"), "backgroundColor");
     return {
       label: head.textContent.trim(),
+      shown: rows.map((row) => all("td[data-v]", row)[index].textContent),
+      totals: rows.map((row) => row.lastElementChild.textContent),
       data: rows.map((row) => Number(all("td[data-v]", row)[index].dataset.v)),
       backgroundColor: colour, hoverBackgroundColor: colour,
       borderColor: css(box, "backgroundColor"), borderWidth: { top: 1 }, borderSkipped: false, borderRadius: 2,
@@ -39,8 +41,8 @@ function tooltip(box) {
     itemSort: (a, b) => b.datasetIndex - a.datasetIndex,
     callbacks: {
       labelPointStyle: (item) => ({ pointStyle: item.dataset.shape ?? "rect", rotation: 0 }),
-      label: (item) => ` ${item.dataset.label}  ${usd(item.raw)}`,
-      footer: (items) => `Total  ${usd(items.reduce((sum, item) => sum + item.raw, 0))}`,
+      label: (item) => ` ${item.dataset.label}  ${item.dataset.shown[item.dataIndex]}`,
+      footer: ([item]) => `Total  ${item.dataset.totals[item.dataIndex]}`,
     },
   };
 }

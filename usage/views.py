@@ -1,0 +1,130 @@
+"""Pages of seeing, under Settings > Billing: records, one record with its arithmetic, prices with a calculator."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts import ids, limits
+from accounts.access import member
+from billing.models import LedgerEntry, TopUp
+from usage import calculator, explanation, exports, periods, price_list, rate_card, records
+from usage.forms import CalculatorForm, RecordsForm
+from usage.models import Agent, Charge
+
+EXPORTS_PER_HOUR, HOUR = 10, 3_600
+FILTERS = ("from", "to", "type", "agent")
+FIXED = ("retrieval.query", "voice.minute", "number.period", "knowledge.page", "knowledge.chunk")
+
+
+def records_form(request: HttpRequest) -> RecordsForm:
+    agents = Agent.objects.filter(account=request.account).order_by("name_key")
+    return RecordsForm(request.GET, agents=agents)
+
+
+@require_safe
+@never_cache
+@member()
+def record_list(request: HttpRequest) -> HttpResponse:
+    """Charges and everything else that moved the balance, newest first."""
+    form = records_form(request)
+    page = records.Page([], None, None)
+    if form.is_valid():
+        asked = form.cleaned_data
+        page = records.page(request.account.id, form.wanted, before=asked["before"], after=asked["after"])
+    context = {
+        "form": form,
+        "rows": page.records,
+        "newer": _url(request, after=page.newer),
+        "older": _url(request, before=page.older),
+        "export": f"{reverse('records_csv')}?{urlencode(_filters(request))}",
+        "per_page": records.PER_PAGE,
+    }
+    return render(request, "usage/records.html", context)
+
+
+@require_safe
+@never_cache
+@member()
+def records_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """What the list with the same filters shows, all of it, as a file."""
+    form = records_form(request)
+    if not form.is_valid():
+        return render(request, "usage/records.html", {"form": form, "rows": []})
+    if not limits.allow("exports", str(request.account.id), limit=EXPORTS_PER_HOUR, seconds=HOUR):
+        sentence = f"An account may export {EXPORTS_PER_HOUR} times an hour. Nothing was exported."
+        return render(request, "429.html", {"sentence": sentence, "wait": "an hour"}, status=429)
+    today = periods.local_day(timezone.now(), request.account.timezone)
+    rows = exports.csv_of(request.account.id, form.wanted)
+    headers = {"Content-Disposition": f'attachment; filename="billing-records-{today.isoformat()}.csv"'}
+    return StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _filters(request: HttpRequest) -> dict[str, str]:
+    return {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
+
+
+def _url(request: HttpRequest, **moment: datetime | None) -> str:
+    """The same filters from another moment; nothing when there is no such page."""
+    where = {name: at.astimezone(UTC).isoformat() for name, at in moment.items() if at}
+    return f"{request.path}?{urlencode(_filters(request) | where)}" if where else ""
+
+
+@require_safe
+@never_cache
+@member()
+def record(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A charge explained, or another entry of the ledger."""
+    if public_id.startswith("entry_"):
+        return _entry(request, public_id)
+    charge = Charge.objects.filter(account=request.account, id=ids.parse("bill", public_id)).first()
+    if charge is None:
+        raise Http404
+    told = explanation.explain(charge)
+    line = records.of_charge(charge, agent=told.agent.name if told.agent else "", note=told.note)
+    return render(request, "usage/record.html", {"told": told, "charge": charge, "record": line})
+
+
+def _entry(request: HttpRequest, public_id: str) -> HttpResponse:
+    rows = records.entries(request.account.id, records.Wanted())
+    entry = rows.filter(id=ids.parse("entry", public_id)).first()
+    if entry is None:
+        raise Http404
+    topup = records.topups_of(request.account.id, [entry]).get(entry.key)
+    return render(request, "usage/entry.html", _entry_context(entry, topup))
+
+
+def _entry_context(entry: LedgerEntry, topup: TopUp | None) -> dict[str, object]:
+    return {
+        "entry": entry,
+        "topup": topup,
+        "record": records.of_entry(entry, topup=topup),
+        "before": entry.balance_after - entry.amount,
+    }
+
+
+@require_safe
+@never_cache
+@member()
+def pricing(request: HttpRequest) -> HttpResponse:
+    """Current prices, coming changes, advice on choosing a model, and what a month would cost."""
+    card, now = rate_card.fresh(), timezone.now()
+    names = price_list.priced_models(card, now)
+    choices = [(name, price_list.NAMES.get(name, name)) for name in names]
+    form = CalculatorForm(request.GET or None, models=choices)
+    expected = form.expected
+    context = {
+        "groups": price_list.groups(card, now),
+        "changes": price_list.changes(card, now),
+        "rates": {meter.replace(".", "_"): price_list.rate_of(card, meter, now) for meter in FIXED},
+        "form": form,
+        "expected": expected,
+        "estimate": calculator.estimate(expected, card, now) if expected else None,
+        "timezone": request.account.timezone,
+    }
+    return render(request, "usage/pricing.html", context)
