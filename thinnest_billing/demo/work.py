@@ -11,12 +11,16 @@ ANSWERED = 0.78  # of the calls that are placed
 
 
 @dataclass(frozen=True, slots=True)
-class Conversations:
-    """How an agent talks: the model it runs on, a typical prompt and answer in tokens, questions to its knowledge."""
+class Talk:
+    """How an agent talks on one model: a typical prompt and answer in tokens, questions to its knowledge.
+
+    `live` is its share of the simulator's messages: mostly cheap ones, so that the balance lasts for hours.
+    """
 
     model: str
     prompt: int
     answer: int
+    live: int
     retrieval: float = 0.0  # of its messages
 
 
@@ -25,9 +29,8 @@ class DemoAgent:
     """One agent, and how much it does on a full working day."""
 
     name: str
-    talks: tuple[Conversations, ...]  # the first is its own; the later ones are rarer
+    talks: tuple[Talk, Talk]  # the first on its own model, the second rarer
     messages: float
-    live: int  # its share of the simulator's messages: mostly cheap ones, so that the balance lasts for hours
     calls: float = 0.0
     documents: float = 0.0
     weekend: float = 0.3  # of a working day
@@ -37,23 +40,23 @@ class DemoAgent:
 AGENTS = (
     DemoAgent(
         "Customer Support",
-        (Conversations("gpt-4o", 7_800, 820, 0.5), Conversations("gpt-4o-mini", 2_400, 380, 0.3)),
-        messages=27, live=5, calls=0.5, weekend=0.45,
+        (Talk("gpt-4o", 7_800, 820, 3, 0.5), Talk("gpt-4o-mini", 2_400, 380, 6, 0.3)),
+        messages=27, calls=0.5, weekend=0.45,
     ),
     DemoAgent(
         "Sales Assistant",
-        (Conversations("claude-3.5-sonnet", 6_900, 780, 0.2), Conversations("claude-3-haiku", 1_900, 300)),
-        messages=11, live=2, calls=1.1, weekend=0.12, call_seconds=190,
+        (Talk("claude-3.5-sonnet", 6_900, 780, 2, 0.2), Talk("claude-3-haiku", 1_900, 300, 4)),
+        messages=11, calls=1.1, weekend=0.12,
     ),
     DemoAgent(
         "Research Bot",
-        (Conversations("gemini-1.5-pro", 17_500, 1_350, 0.6), Conversations("gpt-4-turbo", 7_200, 980, 0.4)),
-        messages=6, live=1, documents=0.9, weekend=0.25,
+        (Talk("gemini-1.5-pro", 17_500, 1_350, 1, 0.6), Talk("gpt-4-turbo", 7_200, 980, 0, 0.4)),
+        messages=6, documents=0.9, weekend=0.25,
     ),
     DemoAgent(
         "Website Concierge",
-        (Conversations("gemini-1.5-flash", 1_600, 260), Conversations("gpt-4o-mini", 1_250, 340, 0.1)),
-        messages=12, live=20, documents=0.15, weekend=1.1,
+        (Talk("gemini-1.5-flash", 1_600, 260, 5), Talk("gpt-4o-mini", 1_250, 340, 4, 0.1)),
+        messages=12, documents=0.15, weekend=1.1,
     ),
 )  # fmt: skip
 
@@ -66,7 +69,16 @@ DOCUMENTS = (
 
 
 def chat(agent: DemoAgent, draw: Random) -> Work:
-    talk = draw.choices(agent.talks, weights=(7, 3, 1)[: len(agent.talks)])[0]
+    return message(agent, draw.choices(agent.talks, weights=(7, 3))[0], draw)
+
+
+def live_chat(draw: Random) -> Work:
+    talks = [(agent, talk) for agent in AGENTS for talk in agent.talks]
+    agent, talk = draw.choices(talks, weights=[talk.live for _, talk in talks])[0]
+    return message(agent, talk, draw)
+
+
+def message(agent: DemoAgent, talk: Talk, draw: Random) -> Work:
     return {
         "type": "chat",
         "agent": agent.name,

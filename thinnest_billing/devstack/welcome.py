@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from thinnest_billing.devstack import trial
 
 Known = Mapping[str, str]  # what `seed_demo` keeps in demo.json
-PACE = "0.2"  # pieces of work a second: a few dollars an hour, so the balance moves and lasts for hours
+PACE = "0.15"  # pieces of work a second: a few dollars an hour, so the balance moves and lasts for hours
 SEEDING = [sys.executable, "-m", "django", "seed_demo", "--verbosity", "0"]
 
 

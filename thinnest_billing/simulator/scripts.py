@@ -18,7 +18,7 @@ Script = Generator[Request | float, Answer, None]
 CALL_SPEED = 20  # a call's seconds in one of ours
 FIRST_HOLD = 120  # seconds of a call that are held before it is placed
 MORE = 120  # seconds that are held at a time while it lasts
-MIX = {"held_chat": 120, "asked_chat": 78, "call": 1, "documents": 1}
+MIX = {"held_chat": 120, "asked_chat": 76, "call": 2, "documents": 2}
 
 
 class Desk:
@@ -35,7 +35,7 @@ class Desk:
 
     def held_chat(self) -> Script:
         """The recommended flow: hold, answer, capture what it really took."""
-        message = self._message()
+        message = work.live_chat(self.draw)
         hold = yield self._hold(message, max_output_tokens=message["output_tokens"] * 2)
         if hold.ok:
             yield self.draw.uniform(0.5, 3.0)
@@ -44,7 +44,7 @@ class Desk:
 
     def asked_chat(self) -> Script:
         """Second best: ask whether anything may start, and record what was done."""
-        message = self._message()
+        message = work.live_chat(self.draw)
         allowed = yield Request("GET", f"/authorize?type=chat&account={self.account}")
         if allowed.ok:
             yield self.draw.uniform(0.5, 2.0)
@@ -72,13 +72,9 @@ class Desk:
     def documents(self) -> Script:
         """An upload of several documents, reported as one batch."""
         agents = [agent for agent in AGENTS if agent.documents]
-        found = [work.document(self.draw.choice(agents), self.draw) for _ in range(self.draw.randint(1, 3))]
+        found = [work.document(self.draw.choice(agents), self.draw) for _ in range(self.draw.randint(1, 2))]
         events = [document | {"event_id": self._id(), "account": self.account} for document in found]
         yield Request("POST", "/usage/batch?expand=exact", {"events": events})
-
-    def _message(self) -> Work:
-        (agent,) = self.draw.choices(AGENTS, weights=[agent.live for agent in AGENTS])
-        return work.chat(agent, self.draw)
 
     def _hold(self, of: Work, **asked: int) -> Request:
         wanted = ("type", "agent", "model", "input_tokens", "retrieval_queries")
