@@ -33,7 +33,7 @@ class JsonCommand(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(result, default=str))
         elif options["verbosity"]:
-            self.stdout.writelines(f"{name}: {value}" for name, value in result.items())
+            self.stdout.write("\n".join(f"{name}: {value}" for name, value in result.items()))
 
 
 def dollars(text: str) -> Decimal:
