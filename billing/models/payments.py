@@ -143,19 +143,19 @@ class TopUp(models.Model):
     description = models.CharField(max_length=80, blank=True)
     save_card = models.BooleanField(default=False)
     off_session = models.BooleanField(default=False)
-    return_url = models.URLField(max_length=500, blank=True)
+    return_url = models.CharField(max_length=500, blank=True)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001  unique where given
     created_at = models.DateTimeField()
 
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.CREATED)
     payment_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001  unique where known
     page_id = models.CharField(max_length=255, blank=True)  # the processor's payment page
-    action_url = models.URLField(max_length=2000, blank=True)  # where the card holder goes on
+    action_url = models.CharField(max_length=2000, blank=True)  # where the card holder goes on
     confirmations = models.PositiveSmallIntegerField(default=0)  # of an off-session payment, by its holder
     brand = models.CharField(max_length=30, blank=True)
     last4 = models.CharField("last four digits", max_length=4, blank=True)
     received = cents(null=True)
-    receipt_url = models.URLField(max_length=2000, blank=True)
+    receipt_url = models.CharField(max_length=2000, blank=True)
     failure_code = models.CharField(max_length=80, blank=True)
     decline_code = models.CharField(max_length=80, blank=True)
     failure_message = models.CharField(max_length=400, blank=True)
