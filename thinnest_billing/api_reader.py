@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 SPOKEN = {
     "event_id": "msg_0001", "key": "call_0001", "agent": "Customer Support", "model": "gpt-4o-mini",
     "input_tokens": 1250, "output_tokens": 340, "max_output_tokens": 500, "seconds": 252, "pages": 12,
-    "amount": 25, "payment_method_id": "pm_abc123",
+    "amount": 25.00, "payment_method_id": "pm_abc123",
 }  # fmt: skip
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
 
@@ -68,7 +68,7 @@ class Operation:
             lines[0] = lines[0].replace("curl ", f"curl -X {self.method} ")
         lines.append('-H "Authorization: Bearer YOUR_API_KEY"')
         if self.bodies:
-            sent = json.dumps(self.bodies[0].example, indent=2)
+            sent = spoken(self.bodies[0].example)
             lines += ['-H "Content-Type: application/json"', f"-d '{sent}'"]
         return " \\\n  ".join(lines)
 
@@ -87,6 +87,11 @@ def groups(document: dict[str, Any]) -> list[Group]:
             name = told.get("tags", ["More"])[0]
             found.setdefault(name, Group(name)).operations.append(_operation(document, path, method, told))
     return list(found.values())
+
+
+def spoken(example: Any) -> str:
+    """JSON as people write amounts: 25.00, not 25.0."""
+    return re.sub(r"(\d\.\d)(?=,?\n)", r"\g<1>0", json.dumps(example, indent=2, ensure_ascii=False))
 
 
 def marked(text: str) -> SafeString:
@@ -141,7 +146,7 @@ def _answers(told: dict[str, Any]) -> Iterator[Answer]:
     for status, answer in told["responses"].items():
         content = answer.get("content", {}).get("application/json", {})
         if status != "default":
-            shown = json.dumps(content["example"], indent=2) if "example" in content else ""
+            shown = spoken(content["example"]) if "example" in content else ""
             yield Answer(str(status), answer["description"], shown)
 
 
