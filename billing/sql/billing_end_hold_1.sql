@@ -6,10 +6,10 @@ CREATE FUNCTION billing_end_hold_1(
     OUT status text, OUT state text, OUT amount numeric, OUT expires_at timestamptz, OUT free numeric
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    o record;
+    o billing_opened_1;
     h billing_hold;
 BEGIN
-    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    o := billing_open_1(p_account, p_now);
     IF NOT o.known THEN
         status := 'no_account';
         RETURN;

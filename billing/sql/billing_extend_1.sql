@@ -6,12 +6,12 @@ CREATE FUNCTION billing_extend_1(
     OUT granted numeric, OUT paid numeric, OUT free numeric
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    o record;
+    o billing_opened_1;
     h billing_hold;
     mine numeric;
     clock timestamptz;
 BEGIN
-    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    o := billing_open_1(p_account, p_now);
     IF NOT o.known THEN
         status := 'no_account';
         RETURN;

@@ -2,10 +2,10 @@
 CREATE FUNCTION billing_freeze_1(p_account uuid, p_by text, p_freeze boolean, p_now timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    o record;
+    o billing_opened_1;
     clock timestamptz := coalesce(p_now, clock_timestamp());
 BEGIN
-    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    o := billing_open_1(p_account, p_now);
     IF NOT o.known THEN
         RETURN false;
     END IF;

@@ -7,11 +7,11 @@ CREATE FUNCTION billing_hold_1(
     OUT granted numeric, OUT paid numeric, OUT free numeric
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    o record;
+    o billing_opened_1;
     seen billing_hold;
     clock timestamptz;
 BEGIN
-    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    o := billing_open_1(p_account, p_now);
     IF NOT o.known THEN
         status := 'no_account';
         RETURN;

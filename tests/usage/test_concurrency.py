@@ -124,8 +124,8 @@ def test_batches_and_single_events_cross_without_deadlock(transactional_db: None
 def gate_without_its_lock() -> Iterator[None]:
     """The negative control: the same gate, but reading the Balance without locking it."""
     source = OPEN.read_text().replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-    assert " FOR NO KEY UPDATE" in source
-    _run(source.replace(" FOR NO KEY UPDATE", "; PERFORM pg_sleep(0.002)"))
+    assert " FOR NO KEY UPDATE OF x" in source
+    _run(source.replace(" FOR NO KEY UPDATE OF x", "; PERFORM pg_sleep(0.002)"))
     yield
     _run(source)
 

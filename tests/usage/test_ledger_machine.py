@@ -44,19 +44,19 @@ def test_the_gate_does_what_its_model_does() -> None:
 
 
 MUTANTS = [
-    ("billing/sql/billing_post_1.sql", "IF p_cost > o.free THEN", "IF p_cost > o.free + 0.01 THEN"),
-    ("billing/sql/billing_post_1.sql", "p_granted := -least(p_cost, o.granted);", "p_granted := 0;"),
+    ("billing/sql/billing_post_1.sql", "ELSIF p_cost > o.free THEN", "ELSIF p_cost > o.free + 0.01 THEN"),
+    ("billing/sql/billing_write_1.sql", "p_granted := -least(p_cost, o.granted);", "p_granted := 0;"),
     (
         "billing/sql/billing_post_1.sql",
         "THEN 'replayed' ELSE 'conflict' END",
         "THEN 'posted' ELSE 'conflict' END",
     ),
     (
-        "billing/sql/billing_post_1.sql",
+        "billing/sql/billing_write_1.sql",
         "granted_after + paid_after < 0.01",
         "granted_after + paid_after <= 0.01",
     ),
-    ("billing/sql/billing_post_1.sql", "seq = b.seq + 1", "seq = b.seq + 2"),
+    ("billing/sql/billing_write_1.sql", "seq = b.seq + 1", "seq = b.seq + 2"),
     ("billing/sql/billing_open_1.sql", "CASE WHEN b.paid < 0 THEN 0 ELSE", "CASE WHEN false THEN 0 ELSE"),
     ("billing/sql/billing_open_1.sql", "b.granted + b.paid - b.held", "b.granted + b.paid"),
     ("billing/sql/billing_open_1.sql", "SET held = x.held - overdue", "SET held = x.held"),

@@ -3,7 +3,8 @@ CREATE FUNCTION usage_daily_1(
     p_account uuid, p_day date, p_type text, p_agent uuid, p_model text, p_count bigint,
     p_input bigint, p_output bigint, p_retrieval bigint, p_seconds bigint, p_pages bigint, p_chunks bigint,
     p_cost numeric, p_uncollected numeric
-) RETURNS void LANGUAGE sql AS $$
+) RETURNS void LANGUAGE plpgsql AS $$  -- its plan is kept, that of a function in SQL would be made each time
+BEGIN
     INSERT INTO usage_dailyspend AS d (id, account_id, day, type, agent_id, model, count, input_tokens, output_tokens,
         retrieval_queries, seconds, pages, chunks, cost, uncollected)
     VALUES (gen_random_uuid(), p_account, p_day, p_type, p_agent, p_model, p_count, p_input, p_output,
@@ -17,5 +18,5 @@ CREATE FUNCTION usage_daily_1(
         pages = d.pages + excluded.pages,
         chunks = d.chunks + excluded.chunks,
         cost = d.cost + excluded.cost,
-        uncollected = d.uncollected + excluded.uncollected
-$$;
+        uncollected = d.uncollected + excluded.uncollected;
+END $$;

@@ -14,23 +14,25 @@ CREATE FUNCTION usage_record_1(
     OUT status text, OUT charge_id uuid, OUT cost numeric, OUT uncollected numeric, OUT balance numeric, OUT free numeric
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    o record;
-    e record;
-    posted record;
+    o billing_opened_1;
+    entry billing_ledgerentry;
+    hold record;
     seen record;
 BEGIN
-    IF p_card IS NOT NULL AND p_card IS DISTINCT FROM (SELECT version FROM usage_ratecard) THEN
-        status := 'stale';
-        RETURN;
-    END IF;
-    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    o := billing_open_1(p_account, p_now);
     IF NOT o.known THEN
         status := 'no_account';
         RETURN;
     END IF;
-    SELECT c.id, c.request_hash, c.cost, c.uncollected, c.balance_after INTO seen
-    FROM usage_charge c WHERE c.account_id = p_account AND c.event_id = p_event;
-    IF FOUND THEN
+    SELECT r.version, c.id, c.request_hash, c.cost, c.uncollected, c.balance_after, a.id AS agent INTO seen
+    FROM usage_ratecard r
+        LEFT JOIN usage_charge c ON c.account_id = p_account AND c.event_id = p_event
+        LEFT JOIN usage_agent a ON a.account_id = p_account AND a.name_key = p_agent_key;
+    IF p_card IS NOT NULL AND p_card IS DISTINCT FROM seen.version THEN
+        status := 'stale';
+        RETURN;
+    END IF;
+    IF seen.id IS NOT NULL THEN
         status := CASE WHEN seen.request_hash = p_hash THEN 'replayed' ELSE 'reused' END;
         charge_id := seen.id;
         cost := seen.cost;
@@ -38,36 +40,38 @@ BEGIN
         balance := seen.balance_after;
         RETURN;
     END IF;
-    IF p_agent IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM usage_agent a WHERE a.id = p_agent AND a.account_id = p_account) THEN
-        status := 'no_agent';
-        RETURN;
-    END IF;
-    IF p_agent_key IS NOT NULL THEN
-        SELECT a.id INTO p_agent FROM usage_agent a WHERE a.account_id = p_account AND a.name_key = p_agent_key;
-        IF NOT FOUND AND (SELECT count(*) FROM usage_agent a WHERE a.account_id = p_account) >= p_agent_limit THEN
+    -- An IF with a query inside costs a query even where its first half says no: hence one in the other below.
+    IF p_agent IS NOT NULL THEN
+        IF NOT EXISTS (SELECT 1 FROM usage_agent a WHERE a.id = p_agent AND a.account_id = p_account) THEN
+            status := 'no_agent';
+            RETURN;
+        END IF;
+    ELSIF p_agent_key IS NOT NULL AND seen.agent IS NULL THEN
+        IF (SELECT count(*) FROM usage_agent a WHERE a.account_id = p_account) >= p_agent_limit THEN
             status := 'too_many_agents';
             RETURN;
         END IF;
     END IF;
     free := o.free;
     IF p_on_short = 'capture' THEN
-        SELECT * INTO e FROM billing_end_hold_1(p_account, p_hold, 'captured', o.recorded_at);
-        IF e.status <> 'ended' THEN
-            status := CASE WHEN e.status = 'not_found' THEN 'no_hold' ELSE 'other_ending' END;
+        hold := billing_end_hold_1(p_account, p_hold, 'captured', o.recorded_at);
+        IF hold.status <> 'ended' THEN
+            status := CASE WHEN hold.status = 'not_found' THEN 'no_hold' ELSE 'other_ending' END;
             RETURN;
         END IF;
-        free := e.free;
+        free := hold.free;
     ELSIF o.frozen THEN
         status := 'frozen';
         RETURN;
     END IF;
-    IF p_content IS NOT NULL AND EXISTS (
-        SELECT 1 FROM usage_charge c WHERE c.account_id = p_account AND c.content_sha256 = p_content
-            AND c.reverses IS NULL
-            AND NOT EXISTS (SELECT 1 FROM usage_charge r WHERE r.reverses = c.id)) THEN
-        p_price := 0;     -- the same content was ingested before, and is charged once
-        p_rates := '{}';
+    IF p_content IS NOT NULL THEN
+        IF EXISTS (
+            SELECT 1 FROM usage_charge c WHERE c.account_id = p_account AND c.content_sha256 = p_content
+                AND c.reverses IS NULL
+                AND NOT EXISTS (SELECT 1 FROM usage_charge r WHERE r.reverses = c.id)) THEN
+            p_price := 0;     -- the same content was ingested before, and is charged once
+            p_rates := '{}';
+        END IF;
     END IF;
     IF p_on_short = 'refuse' AND p_price > free THEN
         PERFORM billing_refuse_1(p_account, o.recorded_at, p_price);
@@ -75,18 +79,15 @@ BEGIN
         balance := o.granted + o.paid;
         RETURN;
     END IF;
-    IF p_agent_key IS NOT NULL AND p_agent IS NULL THEN
+    p_agent := coalesce(p_agent, seen.agent);
+    IF p_agent IS NULL AND p_agent_key IS NOT NULL THEN
         p_agent := usage_agent_1(p_account, NULL, p_agent_name, p_agent_key, p_agent_new, p_agent_limit);
     END IF;
     cost := least(p_price, free);
     uncollected := p_price - cost;
     IF cost > 0 THEN
-        SELECT * INTO posted FROM billing_post_1(
-            p_account, p_id, 'charge', p_id::text, cost, NULL, NULL, 'usage', '', o.recorded_at);
-        IF posted.status <> 'posted' THEN
-            RAISE EXCEPTION 'charge % was not posted: %', p_id, posted.status;
-        END IF;
-        balance := posted.granted_after + posted.paid_after;
+        entry := billing_write_1(o, p_id, 'charge', p_id::text, cost, NULL, NULL, 'usage', '');
+        balance := entry.granted_after + entry.paid_after;
     ELSE
         PERFORM billing_touch_1(p_account, o.recorded_at, o.day);
         balance := o.granted + o.paid;

@@ -6,12 +6,11 @@ CREATE FUNCTION usage_reverse_1(
     OUT status text, OUT charge_id uuid, OUT balance numeric
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    o record;
+    o billing_opened_1;
     c usage_charge;
     entry billing_ledgerentry;
-    posted record;
 BEGIN
-    SELECT * INTO o FROM billing_open_1(p_account, p_now);
+    o := billing_open_1(p_account, p_now);
     IF NOT o.known THEN
         status := 'no_account';
         RETURN;
@@ -29,13 +28,9 @@ BEGIN
     END IF;
     IF c.cost > 0 THEN
         SELECT * INTO entry FROM billing_ledgerentry e WHERE e.id = p_charge AND e.account_id = p_account;
-        SELECT * INTO posted FROM billing_post_1(
-            p_account, p_id, 'reversal', p_id::text, NULL, -entry.granted, -entry.paid, p_actor, p_reason,
-            o.recorded_at);
-        IF posted.status <> 'posted' THEN
-            RAISE EXCEPTION 'reversal of % was not posted: %', p_charge, posted.status;
-        END IF;
-        balance := posted.granted_after + posted.paid_after;
+        entry := billing_write_1(
+            o, p_id, 'reversal', p_id::text, NULL, -entry.granted, -entry.paid, p_actor, p_reason);
+        balance := entry.granted_after + entry.paid_after;
     ELSE
         PERFORM billing_touch_1(p_account, o.recorded_at, o.day);
         balance := o.granted + o.paid;
