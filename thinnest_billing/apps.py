@@ -5,4 +5,4 @@ class ThinnestBillingConfig(AppConfig):
     name = "thinnest_billing"
 
     def ready(self) -> None:
-        from thinnest_billing import celery, checks  # noqa: F401  (tasks find their app, checks register)
+        from thinnest_billing import celery, checks, staff_groups  # noqa: F401  tasks, checks, receivers
