@@ -19,13 +19,13 @@ from accounts.access import member
 from accounts.models import Account
 from billing import selectors
 from billing.errors import NoBalance
-from billing.money import CENT, ZERO
+from billing.money import CENT
 from billing.selectors import Funds
 from thinnest_billing.banners import banners
 from usage import calculator, periods, rate_card, records, reports
 from usage.chart import Chart, chart
 from usage.periods import Period
-from usage.reports import Amounts, Row, Runway, Spending
+from usage.reports import Amounts, Row, Spending
 
 DAYS = 30
 LATEST = 6
@@ -57,7 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "notes": banners(account, funds, reader=request.user),
         "funds": funds,
-        "runway": runway(account, funds, days, today=today),
+        "runway": reports.runway(funds.balance, days, today=today, born=born(account)),
         "worth": calculator.worth(
             settings.TOPUP_MIN if funds.available < CENT else funds.available, rate_card.fresh(), now
         ),
@@ -77,18 +77,16 @@ def funds_of(account_id: UUID) -> Funds:
         return selectors.NOTHING
 
 
-def runway(account: Account, funds: Funds, days: Daily, *, today: date) -> Runway | None:
-    born = periods.local_day(account.opened_at or account.created_at, account.timezone)
-    return reports.runway(funds.balance, days, today=today, born=born)
+def born(account: Account) -> date:
+    return periods.local_day(account.opened_at or account.created_at, account.timezone)
 
 
 def pace(account_id: UUID, now: datetime) -> Decimal:
     """Dollars a day, the mean that the runway is made of; 0 when nothing was spent."""
-    account, funds = Account.objects.get(pk=account_id), funds_of(account_id)
-    today = periods.today(account.timezone, funds.last_day, now=now)
+    account = Account.objects.get(pk=account_id)
+    today = periods.today(account.timezone, funds_of(account_id).last_day, now=now)
     days = reports.daily(account_id, periods.last_days(reports.RUNWAY_DAYS + 1, today=today))
-    found = runway(account, selectors.NOTHING, days, today=today)
-    return found.a_day if found else ZERO
+    return reports.pace(days, today=today, born=born(account))[0]
 
 
 def drawn(days: Daily) -> Chart | None:

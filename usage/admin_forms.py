@@ -48,6 +48,12 @@ class PriceForm(forms.ModelForm):
             raise forms.ValidationError(refusal.detail) from None
         return str(self.cleaned_data["meter"])
 
+    def clean_rate(self) -> Decimal:
+        rate: Decimal = self.cleaned_data["rate"]
+        if rate < 0:
+            raise forms.ValidationError("A rate is a number of dollars from 0 on.")
+        return rate
+
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
         meter, rate, start = found.get("meter"), found.get("rate"), found.get("effective_from")

@@ -164,13 +164,16 @@ class Runway:
 
 
 def runway(balance: Decimal, days: Mapping[date, Amounts], *, today: date, born: date) -> Runway | None:
-    """From the last seven complete days, fewer if the account is younger. None when nothing was spent in them."""
+    """None when nothing was spent in the days that count, or nothing is left."""
+    a_day, counted = pace(days, today=today, born=born)
+    return Runway(int(balance / a_day), a_day, counted) if a_day > 0 and balance > 0 else None
+
+
+def pace(days: Mapping[date, Amounts], *, today: date, born: date) -> tuple[Decimal, int]:
+    """Dollars a day in the last seven complete days (fewer if the account is younger), and how many these were."""
     counted = min(RUNWAY_DAYS, (today - born).days)
     spent = sum((sum(days[today - number * DAY].values(), ZERO) for number in range(1, counted + 1)), ZERO)
-    if counted < 1 or spent <= 0 or balance <= 0:
-        return None
-    a_day = spent / counted
-    return Runway(int(balance / a_day), a_day, counted)
+    return (max(ZERO, spent / counted) if counted > 0 else ZERO), counted
 
 
 def _worth_telling(amounts: Amounts) -> Amounts:
