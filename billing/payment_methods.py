@@ -16,7 +16,7 @@ from accounts import ids
 from accounts.models import User
 from billing import gateways
 from billing.errors import PaymentMethodNotFound
-from billing.gateways import Card, Page, Rejected, sandbox_bank
+from billing.gateways import Card, Page, ReferenceReused, Rejected, sandbox_bank
 from billing.models import Customer, PaymentMethod
 
 CURRENCY = "usd"
@@ -40,12 +40,20 @@ def customer_of(account_id: UUID) -> str:
     """Who the account is at the processor; asks it to make a customer the first time."""
     row, _ = Customer.objects.get_or_create(account_id=account_id, mode=gateways.mode())
     if row.gateway_id is None:
-        reference = f"{ids.public('acct', account_id)}:{row.number}"
-        row.gateway_id = gateways.gateway().create_customer(
-            reference=reference, email=_owner_email(account_id)
-        )
+        row.gateway_id = _make_customer(row)
         Customer.objects.filter(pk=row.pk, gateway_id=None).update(gateway_id=row.gateway_id)
     return row.gateway_id
+
+
+def _make_customer(row: Customer) -> str:
+    """Under the row's number; a lost answer and a changed email address since then take the next one."""
+    reference, email = f"{ids.public('acct', row.account_id)}:{row.number}", _owner_email(row.account_id)
+    try:
+        return gateways.gateway().create_customer(reference=reference, email=email)
+    except ReferenceReused:
+        row.number += 1
+        row.save(update_fields=["number"])
+        return _make_customer(row)
 
 
 def _owner_email(account_id: UUID) -> str:

@@ -176,6 +176,15 @@ def test_it_makes_one_customer_per_account(ada: User, cy: User) -> None:
     assert Customer.objects.count() == 2
 
 
+def test_it_makes_another_customer_when_the_address_changed_meanwhile(ada: User) -> None:
+    """The first answer was lost, then the owner changed the email address: the old key does not fit any more."""
+    lost = payment_methods.customer_of(ada.account_id)
+    Customer.objects.update(gateway_id=None)
+    User.objects.filter(pk=ada.pk).update(email="ada@new.example.com")
+    assert payment_methods.customer_of(ada.account_id) != lost
+    assert Customer.objects.get().number == 2
+
+
 def test_it_follows_a_card_that_was_renewed(ada: User) -> None:
     visa = save_card(ada)
     customer = payment_methods.customer_of(ada.account_id)
