@@ -68,7 +68,8 @@ BEGIN
         IF EXISTS (
             SELECT 1 FROM usage_charge c WHERE c.account_id = p_account AND c.content_sha256 = p_content
                 AND c.reverses IS NULL
-                AND NOT EXISTS (SELECT 1 FROM usage_charge r WHERE r.reverses = c.id)) THEN
+                AND NOT EXISTS (
+                    SELECT 1 FROM usage_charge r WHERE r.account_id = c.account_id AND r.reverses = c.id)) THEN
             p_price := 0;     -- the same content was ingested before, and is charged once
             p_rates := '{}';
         END IF;
