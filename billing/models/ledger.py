@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Func, Q
 
 from accounts import ids
 from accounts.models import Account
@@ -83,24 +83,18 @@ class LedgerEntry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "seq"], name="entry_seq"),
             models.UniqueConstraint(fields=["account", "kind", "key"], name="entry_key"),
-            models.CheckConstraint(
-                name="entry_sign",
-                condition=Q(kind="grant", granted__gt=0, paid=0)
-                | Q(kind__in=["topup", "dispute_won"], granted=0, paid__gt=0)
-                | Q(kind="charge", granted__lte=0, paid__lte=0) & ~Q(granted=0, paid=0)
-                | Q(kind="reversal", granted__gte=0, paid__gte=0) & ~Q(granted=0, paid=0)
-                | Q(kind__in=["refund", "dispute"], granted=0, paid__lt=0)
-                | Q(kind="adjustment") & ~Q(granted=0, paid=0),
-            ),
-            models.CheckConstraint(name="entry_reason", condition=~Q(kind="adjustment", reason="")),
-            models.CheckConstraint(
-                name="entry_whole_cents",  # of the whole: a debit may span both pools
-                condition=~Q(kind__in=["grant", "adjustment"])
-                | Q(granted=Func(F("granted") + F("paid"), Value(2), function="round") - F("paid")),
-            ),
-            models.CheckConstraint(
-                name="entry_charge_never_overdraws",
-                condition=~Q(kind="charge") | Q(granted_after__gte=0) & (Q(paid=0) | Q(paid_after__gte=0)),
+            models.CheckConstraint(  # the rules by kind are in billing/sql/
+                name="entry_fits",
+                condition=Func(
+                    "kind",
+                    "granted",
+                    "paid",
+                    "granted_after",
+                    "paid_after",
+                    "reason",
+                    function="billing_entry_fits_1",
+                    output_field=models.BooleanField(),
+                ),
             ),
         ]
         # The Records page: everything but charges, newest first, by keyset.
