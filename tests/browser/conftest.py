@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from django.test import Client, override_settings
 from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -66,8 +67,9 @@ class Visit:
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for the session: other tests want no event loop around them."""
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
         yield chrome
@@ -75,24 +77,35 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
-    """One server and one set of people for a module: its tests look, they change nothing that others see."""
-    with django_db_blocker.unblock():
+def site(browser: Browser, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    """One server and one set of people for a module: its tests look, they change nothing that others see.
+
+    After the browser, because inside its event loop Django has another connection, closed here.
+    """
+    with django_db_blocker.unblock(), serving() as url:
         with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
             people = world.populate()
         staff = User.objects.create_superuser("staff@example.com")
         sessions = {name: sign_in(person) for name, person in (people | {"staff": staff}).items()}
-        server = LiveServerThread(
-            "127.0.0.1", lambda _: get_wsgi_application()
-        )  # WhiteNoise serves the files
-        server.daemon = True
-        server.start()
-        server.is_ready.wait()
-        if server.error:
-            raise server.error
-        yield Site(f"http://127.0.0.1:{server.port}", people, sessions)
-        server.terminate()
+        yield Site(url, people, sessions)
+    with django_db_blocker.unblock():
         call_command("flush", verbosity=0, interactive=False)
+        connection.close()
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The product on a free port, which it knows as its own address. WhiteNoise serves the files."""
+    server = LiveServerThread("127.0.0.1", lambda _: get_wsgi_application())
+    server.daemon = True
+    server.start()
+    server.is_ready.wait()
+    if server.error:
+        raise server.error
+    url = f"http://127.0.0.1:{server.port}"
+    with override_settings(SITE_URL=url, SANDBOX_ALLOW_PUBLIC=True):
+        yield url
+    server.terminate()
 
 
 def sign_in(person: User) -> str:

@@ -1,6 +1,6 @@
 """Finds the pages by following links, so that a new page cannot escape the gates."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
@@ -10,52 +10,73 @@ from django.urls import resolve
 
 from accounts.models import User
 
-EXAMPLES = 3  # pages looked at per kind of page, such as three of the top-ups
+EXAMPLES = 12  # fetched per kind of page, such as twelve records
 NOT_OURS = (f"/{settings.ADMIN_PATH}", "/billing/")  # Django's admin and the API's own documents
 
 
-class Links(HTMLParser):
-    def __init__(self) -> None:
+class Reader(HTMLParser):
+    """A page's links and what it is made of: each element with its class and the names of its attributes."""
+
+    def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.links: list[str] = []
+        self.parts: set[tuple[str, ...]] = set()
+        self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a" and (href := dict(attrs).get("href")):
-            self.found.append(href)
+        named = dict(attrs)
+        self.parts.add((tag, named.get("class") or "", *sorted(named)))
+        if tag == "a" and (href := named.get("href")):
+            self.links.append(href)
 
 
-def pages(start: str, person: User | None) -> list[str]:
-    """The paths of all HTML pages that links lead to from `start`."""
-    client = Client()
-    if person:
-        client.force_login(person)
-    waiting, seen, kinds, found = [start], {start}, Counter[str](), []
-    while waiting:
-        path = waiting.pop(0)
-        kind = resolve(urlsplit(path).path).route
-        if kinds[kind] == EXAMPLES:
-            continue
-        kinds[kind] += 1
-        answer = client.get(path, follow=False)
-        assert answer.status_code < 400, f"{path} answers {answer.status_code}"
-        if answer.status_code >= 300:
-            new = [answer["Location"]]
-        elif answer["Content-Type"].startswith("text/html"):
-            found.append(path)
-            new = links(path, answer.content.decode())
-        else:
-            continue
-        for link in new:
-            if link not in seen and is_page(link):
-                seen.add(link)
-                waiting.append(link)
-    return found
+class Crawler:
+    """Remembers what pages of each kind were made of: one that shows nothing new is not looked at again."""
+
+    def __init__(self) -> None:
+        self.known: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+
+    def pages(self, person: User | None, *starts: str) -> list[str]:
+        """The paths of the HTML pages worth a look that links lead to from `starts`."""
+        client = Client()
+        if person:
+            client.force_login(person)
+        waiting, seen, fetched, found = list(starts), set(starts), Counter[str](), []
+        while waiting:
+            path = waiting.pop(0)
+            kind = kind_of(path)
+            fetched[kind] += 1
+            if fetched[kind] > EXAMPLES:
+                continue
+            links, parts = fetch(client, path)
+            if not parts <= self.known[kind]:
+                self.known[kind] |= parts
+                found.append(path)
+            new = [link for link in dict.fromkeys(links) if link not in seen and is_page(link)]
+            seen.update(new)
+            waiting += new
+        return found
 
 
-def links(path: str, html: str) -> list[str]:
-    parser = Links()
-    parser.feed(html)
-    return [urljoin(path, href.partition("#")[0]) for href in parser.found]
+def fetch(client: Client, path: str) -> tuple[list[str], set[tuple[str, ...]]]:
+    """Where the page leads, and its parts: none for a redirect and for what is not HTML."""
+    answer = client.get(path)
+    assert answer.status_code < 400, f"{path} answers {answer.status_code}"
+    if answer.status_code >= 300:
+        return [answer["Location"]], set()
+    if not answer["Content-Type"].startswith("text/html"):
+        return [], set()
+    page = Reader(answer.content.decode())
+    return [inside(urljoin(path, link.partition("#")[0])) for link in page.links], page.parts
+
+
+def inside(link: str) -> str:
+    """An absolute link to our own site, as those of payment pages are, without the site."""
+    return link.removeprefix(settings.SITE_URL)
+
+
+def kind_of(path: str) -> str:
+    return resolve(urlsplit(path).path).route
 
 
 def is_page(link: str) -> bool:

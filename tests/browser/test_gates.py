@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 from playwright.sync_api import Locator, Page
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts.models import User
+from billing.models import TopUp
 from tests import factories
 from tests.browser import crawl
 from tests.browser.conftest import Open, Site, Visit
@@ -33,10 +36,17 @@ Tour = list[tuple[str, str]]
 def tour(site: Site, django_db_blocker: DjangoDbBlocker) -> Tour:
     """(person, path) of every page: the rich account's, the newcomer's, the one that ran out, and signed out."""
     with django_db_blocker.unblock():
-        found = [("", path) for path in crawl.pages(SIGN_IN, None)]
+        crawler = crawl.Crawler()
+        found = [("", path) for path in crawler.pages(None, SIGN_IN)]
         for name, person in site.people.items():
-            found += [(name, path) for path in crawl.pages(OVERVIEW, person)]
+            found += [(name, path) for path in crawler.pages(person, OVERVIEW, *topup_pages(person))]
     return [*found, ("", MISSING), ("ada", MISSING)]
+
+
+def topup_pages(person: User) -> list[str]:
+    """No list of them leads to those that brought nothing."""
+    topups = TopUp.objects.filter(account_id=person.account_id)
+    return [reverse("topup", args=[topup.public_id]) for topup in topups]
 
 
 def walk(visit: Open, tour: Tour, **options: Any) -> Iterator[tuple[tuple[str, str], Visit]]:

@@ -11,13 +11,12 @@ from billing import holds, payment_methods, topups
 from billing.models import TopUp
 from tests import factories
 from tests.usage import events
-from usage import metering
-from usage.agents import AgentRef
+from usage import agents, metering
 
 DAY = timedelta(days=1)
-SUPPORT, SALES, LONG = (
-    AgentRef(name=name)
-    for name in ("Customer Support", "Sales", "Überseehandelskundenbetreuung für Großkunden 24/7")
+SUPPORT, SALES, LONG = map(
+    agents.reference,
+    ("Customer Support", "Sales", "Überseehandelskundenbetreuung für Großkunden rund um die Uhr"),
 )
 
 
