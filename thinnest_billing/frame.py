@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from billing import gateways
+from billing import gateways, sandbox_views
 from billing.errors import NoBalance
 from billing.selectors import Funds, balance_of
 
@@ -106,6 +106,11 @@ class Frame:
     @property
     def sandbox(self) -> bool:
         return gateways.is_sandbox()
+
+    @property
+    def outbox(self) -> bool:
+        """Whether mail can be read on a page of the sandbox."""
+        return sandbox_views.is_open()
 
 
 def _exactly(link: Link, path: str) -> str:
