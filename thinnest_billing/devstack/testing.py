@@ -7,9 +7,11 @@ TEST_REDIS_URL.
 
 import atexit
 import fcntl
+import functools
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Generator
@@ -52,15 +54,14 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if chromium() is None:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="no chromium"))
+    for item in items:
+        if item.get_closest_marker("browser") and (reason := why_no_browser()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if chromium() is None:
-        terminalreporter.write_line("browser tests: not run, no chromium")
+    if reason := why_no_browser():
+        terminalreporter.write_line(f"browser tests: not run, {reason}")
 
 
 @pytest.hookimpl(trylast=True)
@@ -77,6 +78,18 @@ def chromium() -> str | None:
     """The browser of the browser tests, where this machine has one."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@functools.cache
+def why_no_browser() -> str:
+    """Nothing where the browser tests can run."""
+    if chromium() is None:
+        return "no chromium"
+    from playwright._impl import _driver
+
+    node, _ = _driver.compute_driver_executable()
+    tried = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return f"Playwright does not start: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 def isolate() -> None:
