@@ -91,7 +91,7 @@ class PaymentMethod(models.Model):
     @property
     def mark(self) -> str:
         """A few letters for the little box beside a card."""
-        return {"mastercard": "MC", "american_express": "AMEX"}.get(self.brand, self.brand[:4].upper())
+        return {"mastercard": "MC"}.get(self.brand, self.brand[:4].upper())
 
     @property
     def has_expired(self) -> bool:
@@ -105,7 +105,8 @@ class PaymentMethod(models.Model):
 
 def brand_name(brand: str) -> str:
     """`Visa` for Stripe's `visa`."""
-    return {"amex": "American Express", "": "Card"}.get(brand, brand.replace("_", " ").title())
+    names = {"amex": "American Express", "us_bank_account": "Bank account", "": "Card"}
+    return names.get(brand, brand.replace("_", " ").title())
 
 
 class TopUp(models.Model):

@@ -395,7 +395,9 @@ def test_it_shows_a_slow_payment_on_its_way(ada: User, browser: Client) -> None:
     """S24: another supported method; received, not yet added."""
     checkout = forwarded(browser.get(pay(browser)["Location"]))
     back = browser.post(checkout, {"pick": "pm_usBankAccount_success"})["Location"]
-    assert "Received, not yet added" in text_of(browser.get(back))
+    page = text_of(browser.get(back))
+    assert "Received, not yet added" in page
+    assert "Bank account •••• 6789" in page
     gateways.sandbox_bank.bring_in_debits(now=clock() + timedelta(minutes=2))
     assert "$25.00 added" in text_of(browser.get(back))
 

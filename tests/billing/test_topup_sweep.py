@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import User
-from billing import gateways, topups
+from billing import gateways, tasks, topups
 from billing.gateways import sandbox_bank, sandbox_cards
 from billing.gateways.sandbox import SandboxGateway
 from billing.models import SandboxKey, SandboxPayment, TopUp
@@ -147,4 +147,13 @@ def test_it_pursues_each_once_in_eight_sweeps_at_once(ada: User) -> None:
     topup = begin(ada, card=save_card(ada))
     in_parallel(8, lambda _: pursue_open_topups(now=topup.created_at + MINUTE))
     assert SandboxPayment.objects.count() == 1
+    assert credits(ada) == [Decimal(25)]
+
+
+def test_it_is_hastened_by_tasks(ada: User) -> None:
+    """A nudge does what the sweep would do; for what has ended, or never was, it does nothing."""
+    topup = begin(ada, card=save_card(ada))
+    tasks.pursue_topup(str(topup.id))
+    tasks.pursue_topup(str(topup.id))
+    tasks.pursue_topup("00000000-0000-0000-0000-000000000000")
     assert credits(ada) == [Decimal(25)]
