@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts import ids
 from accounts.errors import Invalid, NotFound
+from usage.models import Agent
 
 UNASSIGNED = "Unassigned"
 
@@ -65,6 +66,17 @@ def reference(text: str | None) -> AgentRef:
         return AgentRef(id=found)
     name = clean_name(text)
     return AgentRef(name=name, key=name_key(name))
+
+
+def find(account_id: UUID, ref: AgentRef) -> UUID | None:
+    """The agent's id; None for a name that is new, or for nobody. Raises AgentNotFound for an unknown id."""
+    if ref == NOBODY:
+        return None
+    by = {"id": ref.id} if ref.id else {"name_key": ref.key}
+    found = Agent.objects.filter(account_id=account_id, **by).values_list("id", flat=True).first()
+    if found is None and ref.id is not None:
+        raise AgentNotFound("There is no such agent on this account.")
+    return found
 
 
 def resolve(account_id: UUID, ref: AgentRef) -> UUID | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -64,14 +64,14 @@ class EventBody(WithAgent):
 
     def event(self, now: datetime) -> Event:
         """Raises Invalid for a time out of range and AgentNotFound for a malformed agent id."""
-        check_time(self.occurred_at, now)
+        occurred_at = checked_time(self.occurred_at, now)
         sha = getattr(self, "content_sha256", None)
         return Event(
             event_id=self.event_id,
             request_hash=request_hash(self),
             usage=self.usage(),
             agent=agents.reference(self.agent),
-            occurred_at=self.occurred_at,
+            occurred_at=occurred_at,
             content_sha256=bytes.fromhex(sha) if sha else None,
             note=self.note,
             on_short=self.on_short,
@@ -202,16 +202,15 @@ class Capture(Body):
         "knowledge": (set(), {"pages", "chunks", "content_sha256"}),
     }
 
-    def event(self, hold_type: str, model: str, agent_id: UUID | None, now: datetime) -> Event:
+    def event(self, hold_id: UUID, hold_type: str, model: str, agent_id: UUID | None, now: datetime) -> Event:
         """Raises Invalid when the fields do not fit the hold."""
         self._check_fields(hold_type, model)
-        check_time(self.occurred_at, now)
         return Event(
             event_id=self.event_id,
-            request_hash=request_hash(self),
+            request_hash=request_hash(self, hold_id=hold_id),
             usage=self._usage(hold_type, model),
             agent=agents.AgentRef(id=agent_id),
-            occurred_at=self.occurred_at,
+            occurred_at=checked_time(self.occurred_at, now),
             content_sha256=bytes.fromhex(self.content_sha256) if self.content_sha256 else None,
             note=self.note,
             on_short="capture",
@@ -253,12 +252,21 @@ def voice_lifetime(seconds: int) -> timedelta:
     return min(timedelta(seconds=seconds + 120), timedelta(hours=24))
 
 
-def check_time(occurred_at: datetime | None, now: datetime) -> None:
-    if occurred_at is not None and not now - BACK <= occurred_at <= now + AHEAD:
+def checked_time(occurred_at: datetime | None, now: datetime) -> datetime | None:
+    """In UTC: PostgreSQL knows fewer offsets than ISO 8601. Raises Invalid for a time out of range."""
+    if occurred_at is None:
+        return None
+    if not now - BACK <= occurred_at <= now + AHEAD:
         raise Invalid.at("/occurred_at", "Send a time at most 5 minutes ahead and 30 days back.")
+    return occurred_at.astimezone(UTC)
 
 
-def request_hash(body: Body) -> bytes:
-    """What makes two requests the same: every field that says something, whoever's key sent it."""
+def request_hash(body: Body, *, hold_id: UUID | None = None) -> bytes:
+    """What makes two requests the same: every field that says something, whoever's key sent it.
+
+    A capture is also about its hold: the same words about another hold are another request.
+    """
     said = body.model_dump(mode="json", exclude_defaults=True, exclude={"account"})
+    if hold_id is not None:
+        said["hold"] = str(hold_id)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()

@@ -1,11 +1,13 @@
 """The API for holds: ask before the work, end each hold once."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Body as InBody
 from ninja import Router
@@ -16,7 +18,7 @@ from accounts.api import account_of, existing_account, key
 from accounts.errors import Invalid
 from accounts.json import timestamp
 from accounts.models import Scope
-from billing import holds
+from billing import holds, ledger
 from billing.errors import HoldEnded, HoldNotFound, KeyReused, SpendingFrozen
 from billing.holds import HoldOutcome
 from billing.models import Hold
@@ -24,6 +26,7 @@ from usage import agents, metering, pricing, rate_card
 from usage.answers import REPLAYED, exact, insufficient, recorded, refusal, unknown_model
 from usage.api import Expand, locate_agent, source_of
 from usage.bodies import AnyHold, Capture, Extend, Release, request_hash, voice_lifetime
+from usage.models import Agent
 from usage.pricing import Usage
 
 router = Router(tags=["Holds"])
@@ -53,15 +56,19 @@ def make_hold(request: HttpRequest, hold: Annotated[AnyHold, InBody()]) -> HttpR
     account_id, now = account_of(request, hold.account), datetime.now(UTC)
     if request.caller.is_platform:
         existing_account(account_id)
-    agent_id = agents.resolve(account_id, agents.reference(hold.agent))
     try:
-        terms, price = _terms(hold.usage(), agent_id, now)
+        terms, price = _terms(hold.usage(), now)
     except pricing.UnknownMeter:
         raise unknown_model() from None
-    outcome = holds.hold(
-        account_id, key=hold.key, request_hash=request_hash(hold), amount=price, purpose=hold.type, terms=terms,
-        lifetime=hold.lifetime, api_key_id=request.caller.key_id,
-    )  # fmt: skip
+
+    def reserve(agent_id: UUID | None) -> HoldOutcome:
+        return holds.hold(
+            account_id, key=hold.key, request_hash=request_hash(hold), amount=price, purpose=hold.type,
+            terms=terms | {"agent": str(agent_id) if agent_id else None}, lifetime=hold.lifetime,
+            api_key_id=request.caller.key_id,
+        )  # fmt: skip
+
+    outcome = _for_agent(account_id, agents.reference(hold.agent), reserve)
     _refuse(outcome, account_id, price)
     return _answer(201, outcome, hold.key)
 
@@ -92,7 +99,7 @@ def capture_hold(request: HttpRequest, hold: str, body: Capture, expand: Expand 
     account_id = account_of(request, body.account)
     row = holds.find(account_id, hold_id_of(request))
     agent_id = UUID(row.terms["agent"]) if row.terms["agent"] else None
-    event = body.event(row.purpose, row.terms["model"], agent_id, datetime.now(UTC))
+    event = body.event(row.id, row.purpose, row.terms["model"], agent_id, datetime.now(UTC))
     outcome = metering.capture(account_id, row.id, event, _rates(row), source=source_of(request))
     if not outcome.is_recorded:
         raise refusal(outcome, account_id)
@@ -119,13 +126,32 @@ def affordable_seconds(free: Decimal, rates: pricing.Rates) -> int:
     return seconds
 
 
-def _terms(usage: Usage, agent_id: UUID | None, now: datetime) -> tuple[dict[str, Any], Decimal]:
+def _for_agent(
+    account_id: UUID, ref: agents.AgentRef, reserve: Callable[[UUID | None], HoldOutcome]
+) -> HoldOutcome:
+    """A hold that is refused leaves no new agent behind.
+
+    New ones are made under the Balance lock, as usage makes them: the other way round the two would deadlock.
+    """
+    known = agents.find(account_id, ref)
+    if known is not None or ref.name is None:
+        return reserve(known)
+    with transaction.atomic():
+        ledger.lock(account_id)
+        known = agents.find(account_id, ref)
+        agent_id = known or agents.resolve(account_id, ref)
+        outcome = reserve(agent_id)
+        if known is None and outcome.status not in ("held", "replayed"):
+            Agent.objects.filter(pk=agent_id).delete()
+    return outcome
+
+
+def _terms(usage: Usage, now: datetime) -> tuple[dict[str, Any], Decimal]:
     """The rates that the hold freezes (of every meter its capture may need), and its price."""
     card = rate_card.fresh()
     widest = Usage(usage.type, usage.model, retrieval_queries=1, pages=1, chunks=1)
     rates = card.rates_for(widest, now)
     terms = {
-        "agent": str(agent_id) if agent_id else None,
         "model": usage.model,
         "seconds": usage.seconds,
         "rates": {meter: str(rate) for meter, rate in rates.items()},
