@@ -55,11 +55,17 @@ def install(api: NinjaAPI) -> None:
     api.parser = StrictParser()
     api.add_exception_handler(Problem, problem)
     api.add_exception_handler(ValidationError, _not_valid)
+    api.add_exception_handler(Invalid, _invalid)
     api.add_exception_handler(Http404, lambda request, error: problem(request, NotFound()))
     api.add_exception_handler(Exception, _raise)
 
 
 def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = explain(error.errors, getattr(request, "data", None))
+    return _invalid(request, Invalid("See `errors`: each names a field.", errors=fields))
+
+
+def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
     """404 before 422: what the request names must exist before its other fields are judged."""
     data = getattr(request, "data", None)
     try:
@@ -68,7 +74,7 @@ def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
             request.locate(request, data)
     except Problem as earlier:
         return problem(request, earlier)
-    return problem(request, Invalid("See `errors`: each names a field.", errors=explain(error.errors, data)))
+    return problem(request, error)
 
 
 def _raise(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from accounts import logs
 from accounts.answers import answer
-from accounts.api import Caller, account_of, existing_account, key
+from accounts.api import Caller, account_of, key, locate_account
 from accounts.errors import Invalid, MissingScope, Problem
 from accounts.json import timestamp
 from accounts.models import Scope
@@ -21,7 +21,7 @@ from accounts.sentences import explain
 from billing import selectors
 from billing.errors import SpendingFrozen
 from billing.money import CENT
-from usage import agents, metering, pricing, rate_card
+from usage import agents, metering, pricing, questions, rate_card
 from usage.answers import REPLAYED, exact, insufficient, recorded, refusal, unknown_model
 from usage.bodies import EVENT, AnyEvent, Batch
 from usage.metering import Event, Outcome, Source
@@ -40,9 +40,9 @@ def locate_agent(request: HttpRequest, data: object) -> None:
     """What is told before a 422: the scope for `record`, and an agent id that does not exist."""
     if isinstance(data, dict):
         check_on_short(request.caller, data.get("on_short"))
-        named = data.get("agent")
-        if isinstance(named, str) and named.startswith("agent_"):
-            account_id = account_of(request, data.get("account"))
+        named, account = data.get("agent"), data.get("account")
+        if isinstance(named, str) and named.startswith("agent_") and isinstance(account, str | None):
+            account_id = account_of(request, account)
             ref = agents.reference(named)
             if ref.id is None or not Agent.objects.filter(account_id=account_id, id=ref.id).exists():
                 raise agents.AgentNotFound()
@@ -66,7 +66,6 @@ def record_usage(
     try:
         outcome = metering.record(account_id, event.event(datetime.now(UTC)), source=source_of(request))
     except pricing.UnknownMeter:
-        existing_account(account_id)
         raise unknown_model() from None
     if not outcome.is_recorded:
         raise refusal(outcome, account_id)
@@ -101,13 +100,20 @@ def _read(request: HttpRequest, raw: dict[str, object], now: datetime) -> tuple[
         account_id = account_of(request, body.account)
         event = body.event(now)
         rate_card.current().rates_for(event.usage, event.occurred_at or now)
-    except ValidationError as error:
+    except (ValidationError, Invalid, pricing.UnknownMeter) as error:
+        locate_account(request, raw)
         locate_agent(request, raw)
-        found = [{**e, "loc": ("body", "event", *e["loc"][1:])} for e in error.errors()]
-        raise Invalid("See `errors`: each names a field.", errors=explain(found, raw)) from None
-    except pricing.UnknownMeter:
-        raise unknown_model() from None
+        raise _invalid(error, raw) from None
     return account_id, event
+
+
+def _invalid(error: ValidationError | Invalid | pricing.UnknownMeter, raw: dict[str, object]) -> Invalid:
+    if isinstance(error, Invalid):
+        return error
+    if isinstance(error, pricing.UnknownMeter):
+        return unknown_model()
+    found = [{**e, "loc": ("body", "event", *e["loc"][1:])} for e in error.errors()]
+    return Invalid("See `errors`: each names a field.", errors=explain(found, raw))
 
 
 def _result(outcome: Outcome, account_id: UUID, *, expand: bool) -> dict[str, object]:
@@ -129,6 +135,7 @@ def authorize(
     """The cheapest question: 204, or 402 below $0.01 (voice: below one minute), or 403. Changes nothing."""
     account_id = account_of(request, account)
     funds = selectors.balance_of(account_id)
+    questions.only(request, "type", "account")
     if funds.frozen:
         raise SpendingFrozen()
     required = CENT
