@@ -38,6 +38,9 @@ class Email(forms.EmailField):
 
     widget = forms.EmailInput(attrs=EMAIL)
 
+    def __init__(self) -> None:
+        super().__init__(max_length=254)  # as long as its column
+
     def clean(self, value: object) -> str:
         return super().clean(value).lower()
 

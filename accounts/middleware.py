@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
@@ -37,6 +38,17 @@ def request_id(get_response: Handler) -> Handler:
     return middleware
 
 
+def plain_cookies(get_response: Handler) -> Handler:
+    """Drop cookies that spell NUL, which PostgreSQL cannot look for: such a session is none."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\\0" in request.META.get("HTTP_COOKIE", ""):
+            request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\0" not in value}
+        return get_response(request)
+
+    return middleware
+
+
 def api(get_response: Handler) -> Handler:
     """/billing/… goes straight to its view: no session, cookie or message; every refusal is a problem.
 
@@ -45,7 +57,7 @@ def api(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         path = request.path_info
-        if not path.startswith("/billing/") or path.startswith("/billing/docs"):
+        if not path.startswith("/billing/") or path == "/billing/docs":
             return get_response(request)
         _trust_connection()
         try:
@@ -54,6 +66,8 @@ def api(get_response: Handler) -> Handler:
             return response
         except Problem as refusal:
             return problem(request, refusal)
+        except SuspiciousOperation:  # more query parameters than Django reads
+            return problem(request, Problem("Send fewer query parameters."))
         except (OperationalError, InterfaceError):
             log.exception("%s %s: the database is away", request.method, path)
             return problem(request, DatabaseAway())

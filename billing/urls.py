@@ -14,7 +14,7 @@ urlpatterns = [
     path("settings/billing/payment-methods/<str:card>/default/", views.make_default, name="make_default"),
     path("settings/billing/payment-methods/<str:card>/remove/", views.remove_card, name="remove_card"),
     path("billing/webhooks/stripe", views.stripe_webhook, name="stripe_webhook"),
-    path("sandbox/checkout/<str:page_id>/", sandbox_views.checkout, name="sandbox_checkout"),
-    path("sandbox/3ds/<str:payment_id>/", sandbox_views.confirm, name="sandbox_confirm"),
+    path("sandbox/checkout/<slug:page_id>/", sandbox_views.checkout, name="sandbox_checkout"),
+    path("sandbox/3ds/<slug:payment_id>/", sandbox_views.confirm, name="sandbox_confirm"),
     path("sandbox/outbox/", sandbox_views.outbox, name="sandbox_outbox"),
 ]

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "accounts.middleware.request_id",
+    "accounts.middleware.plain_cookies",
     "django.middleware.security.SecurityMiddleware",
     "thinnest_billing.csp.content_security_policy",
     "accounts.middleware.api",

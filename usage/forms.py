@@ -1,7 +1,7 @@
 """Forms of seeing: filters of the records, and the calculator. Both are asked with GET, so that links can be shared."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,12 +41,17 @@ class Moment(forms.CharField):
     def clean(self, value: Any) -> datetime | None:
         text = super().clean(value)
         try:
-            moment = datetime.fromisoformat(text) if text else None
-        except ValueError:
-            moment = None
-        if text and (moment is None or moment.tzinfo is None):
-            raise ValidationError("This link is damaged. Start again from the newest records.")
-        return moment
+            return _in_utc(text) if text else None
+        except (ValueError, OverflowError):
+            raise ValidationError("This link is damaged. Start again from the newest records.") from None
+
+
+def _in_utc(text: str) -> datetime:
+    """PostgreSQL knows fewer offsets than Python. Raises ValueError and, at the ends of time, OverflowError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC)
 
 
 class RecordsForm(forms.Form):
