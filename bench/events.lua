@@ -1,13 +1,13 @@
 -- wrk's script: POST one chat event after the other. From the environment: KEYS (a file; lines "key account"),
 -- MODE (many: any account with its own key; hot: the first account; platform: any account, the last line's key),
--- RUN (makes event ids unique). MODE get: GET what GET says, with the keys.
+-- RUN (makes event ids unique). With GET: ask for that path instead; with COOKIE too, as a person who is signed in.
+local mode, run, get, cookie = os.getenv("MODE"), os.getenv("RUN"), os.getenv("GET"), os.getenv("COOKIE")
 local lines = {}
 for line in io.lines(os.getenv("KEYS")) do
    local key, account = line:match("^(%S+) (%S+)$")
    lines[#lines + 1] = { key = key, account = account }
 end
 local platform = table.remove(lines).key
-local mode, run, get = os.getenv("MODE"), os.getenv("RUN"), os.getenv("GET")
 local models = { "gpt-4o", "gpt-4o-mini", "gpt-4-turbo", "claude-3.5-sonnet", "claude-3-haiku", "gemini-1.5-pro",
                  "gemini-1.5-flash" }
 local random, count = math.random, 0
@@ -15,6 +15,9 @@ local event = '{"event_id":"%s-%d","agent":"Agent %d","type":"chat","model":"%s"
 math.randomseed(tonumber(os.getenv("SEED")))
 
 function request()
+   if cookie then
+      return wrk.format("GET", get, { ["Cookie"] = cookie })
+   end
    local line = lines[mode == "hot" and 1 or random(#lines)]
    local headers = { ["Authorization"] = "Bearer " .. line.key, ["Content-Type"] = "application/json" }
    if get then

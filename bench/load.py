@@ -29,23 +29,20 @@ class Measured:
     cpu: dict[str, float]
 
     @property
-    def cpu_total(self) -> float:
-        return sum(self.cpu.values())
+    def cpu_server(self) -> float:
+        """Without the load generator."""
+        return sum(used for name, used in self.cpu.items() if name != "load")
 
 
 def run_wrk(
-    url: str, keys: Path, *, mode: str, seconds: float, watched: dict[str, int], get: str = ""
-) -> Measured:
+    url: str, keys: Path, *, mode: str, seconds: float, watched: dict[str, int], get: str = "",
+    cookie: str = "", connections: int = CONNECTIONS,
+) -> Measured:  # fmt: skip
     """`mode`: many, hot or platform (see events.lua); `get`: a path to GET instead. `watched`: names and root pids."""
-    environment = os.environ | {
-        "KEYS": str(keys),
-        "MODE": mode,
-        "RUN": uuid4().hex,
-        "SEED": str(uuid4().int % 10**9),
-    }
-    if get:
-        environment["GET"] = get
-    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds:.0f}s",
+    environment = os.environ | {"KEYS": str(keys), "MODE": mode, "RUN": uuid4().hex}
+    environment |= {"SEED": str(uuid4().int % 10**9)} | ({"GET": get} if get else {})
+    environment |= {"COOKIE": cookie} if cookie else {}
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s",
                "--timeout", "20s", "--script", str(HERE / "events.lua"), url]  # fmt: skip
     result, cpu = _timed(command, environment, watched)
     said = json.loads(result.strip().splitlines()[-1])

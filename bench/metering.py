@@ -34,7 +34,7 @@ def main(postgres: Postgres, options: argparse.Namespace) -> None:
     require_wrk()
     with tempfile.TemporaryDirectory() as folder:
         note(f"{ACCOUNTS:,} accounts with funds, keys and agents")
-        keys = write_keys(Path(folder, "keys"))
+        keys = population.write_keys(Path(folder, "keys"), population.accounts(ACCOUNTS))
         install_floor(postgres)
         with serving() as web:
             report.environment()
@@ -42,12 +42,6 @@ def main(postgres: Postgres, options: argparse.Namespace) -> None:
             say(f"web workers afterwards: {', '.join(f'{size} MB' for size in web.memory())}")
         tell(results)
         check_ledger()
-
-
-def write_keys(path: Path) -> Path:
-    lines = [f"{key} {account.public_id}" for key, account in population.accounts(ACCOUNTS)]
-    path.write_text("\n".join([*lines, f"{population.platform_key()} platform", ""]))
-    return path
 
 
 def install_floor(postgres: Postgres) -> None:
@@ -106,10 +100,15 @@ def tell(results: dict[str, list[Measured]]) -> None:
             report.median([run.cpu.get(of, 0) for run in runs]) for of in ("web", "postgres", "load")
         )
         say(f"  {name:42} {web:5.0f}  {database:8.0f}  {load:14.0f}  {web + database + load:8.0f}")
-    say("\nratios (median of the rounds)")
+    say("\nratios (median of the rounds): of rates, and of CPU, which others on the machine disturb less")
     for title, (ours, base) in RATIOS.items():
-        pairs = zip(results[ours], results[base], strict=True)
+        pairs = list(zip(results[ours], results[base], strict=True))
         say(f"  {title:42} {report.spread([mine.rate / floor.rate for mine, floor in pairs], '.2f')}")
+        say(f"  {'':42} {report.spread([_cpu(floor) / _cpu(mine) for mine, floor in pairs], '.2f')}  (CPU)")
+
+
+def _cpu(run: Measured) -> float:
+    return sum(run.cpu.values())
 
 
 def _median(runs: list[Measured], field: str) -> float:

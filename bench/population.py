@@ -1,6 +1,9 @@
 """Accounts that can spend: made in bulk, but their money comes through the gate like anybody's."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -9,8 +12,8 @@ from accounts.models import Account, Scope
 
 AGENTS = 20  # an account
 FUND = """
-    SELECT billing_birth_1(a, NULL), billing_post_1(a, gen_random_uuid(), 'topup', 'bench', NULL, 0, 1000000,
-        'bench', '', NULL) FROM unnest(%s::uuid[]) a"""
+    SELECT billing_birth_1(a, NULL), billing_post_1(a, gen_random_uuid(), 'adjustment', 'bench', NULL, 0, 1000000,
+        'bench', 'to be spent by the benchmark', NULL) FROM unnest(%s::uuid[]) a"""
 MAKE_AGENTS = """
     INSERT INTO usage_agent (id, account_id, name, name_key, model, created_at)
     SELECT gen_random_uuid(), a, 'Agent ' || n, 'agent ' || n, '', clock_timestamp()
@@ -25,14 +28,27 @@ def accounts(count: int) -> list[tuple[str, Account]]:
     )
     with connection.cursor() as cursor:
         cursor.execute(FUND, [[account.id for account in made]])
-        cursor.execute(MAKE_AGENTS, [AGENTS, [account.id for account in made]])
+    agents([account.id for account in made])
     with transaction.atomic():
-        keys = [
-            api_keys.create(account=account, name="bench", scopes=Scope.values, now=now) for account in made
-        ]
-    return [(plain, account) for (_, plain), account in zip(keys, made, strict=True)]
+        return [(account_key(account), account) for account in made]
+
+
+def agents(account_ids: Sequence[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE_AGENTS, [AGENTS, list(account_ids)])
+
+
+def account_key(account: Account) -> str:
+    return api_keys.create(account=account, name="bench", scopes=Scope.values, now=datetime.now(UTC))[1]
 
 
 def platform_key() -> str:
     scopes = [scope for scope in Scope.values if scope != Scope.TOPUP_WRITE]
     return api_keys.create(account=None, name="bench", scopes=scopes, now=datetime.now(UTC))[1]
+
+
+def write_keys(path: Path, keys: Sequence[tuple[str, Account]]) -> Path:
+    """The file that events.lua reads: a line "key account" each, the platform's last."""
+    lines = [f"{key} {account.public_id}" for key, account in keys]
+    path.write_text("\n".join([*lines, f"{platform_key()} platform", ""]))
+    return path
