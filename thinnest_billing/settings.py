@@ -146,7 +146,7 @@ SANDBOX_ALLOW_PUBLIC = env.bool("SANDBOX_ALLOW_PUBLIC", default=False)
 TOPUP_MIN = env.dollars("TOPUP_MIN", default=Decimal("5.00"))  # dollars
 TOPUP_MAX = env.dollars("TOPUP_MAX", default=Decimal("1000.00"))  # dollars
 TRIAL_GRANT = env.dollars("TRIAL_GRANT", default=Decimal("1.00"))  # dollars, once per address
-STAFF_DAILY_LIMIT = env.dollars("STAFF_DAILY_LIMIT", default=Decimal("100.00"))  # dollars by hand a day, a person
+STAFF_DAILY_LIMIT = env.dollars("STAFF_DAILY_LIMIT", default=Decimal("100.00"))  # dollars, a day and person
 
 # --- Limits of the API (2-api has the table) ----------------------------------------------------------------
 RATE_ACCOUNT_KEY = env.int("RATE_ACCOUNT_KEY", default=600)  # requests a minute
