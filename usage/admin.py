@@ -168,7 +168,7 @@ class ChargeAdmin(ReadOnly):
         for charge in chosen:
             try:
                 outcome = reversals.reverse(
-                    charge.account_id, charge.pk, actor=f"staff {request.user.email}"[:120], reason=reason
+                    charge.account_id, charge.pk, actor=request.user.public_id, reason=reason
                 )
             except reversals.ChargeNotFound:
                 messages.error(request, f"{charge.public_id} was not reversed: it is itself a reversal.")
@@ -231,7 +231,7 @@ class PriceAdmin(admin.ModelAdmin):
         now = timezone.now()
         made = rate_card.set_price(
             obj.meter, rate=obj.rate, effective_from=max(form.cleaned_data["effective_from"] or now, now),
-            actor=f"staff {request.user.email}"[:120], now=now, reason=obj.reason,
+            actor=request.user.public_id, now=now, reason=obj.reason,
         )  # fmt: skip
         obj.pk, obj.effective_from = made.pk, made.effective_from
         obj._state.adding = False

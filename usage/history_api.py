@@ -47,11 +47,11 @@ def account_of_user(request: HttpRequest, user_id: str) -> UUID:
     if user_id == "me" and own is not None:
         return own
     user = User.objects.select_related("account").filter(pk=ids.parse("usr", user_id)).first()
-    if user is None or user.account is None or own not in (None, user.account_id):
+    if user is None or user.account is None or own not in (None, user.account.id):
         raise UserNotFound()
     if user.account.opened_at is None or user.account.closed_at is not None:
         raise UserNotFound()
-    return user.account_id
+    return user.account.id
 
 
 def locate_user(request: HttpRequest, data: object) -> None:

@@ -93,14 +93,18 @@ def rows_of(
 ) -> list[Charge | LedgerEntry]:  # fmt: skip
     """`size` rows next to a moment: downwards from `before` (or the newest), upwards from `after`."""
     upwards = after is not None and before is None
-    parts = []
+    parts: list[Iterable[Charge | LedgerEntry]] = []
     for found in _sources(account_id, wanted):
         if before is not None:
             found = found.filter(recorded_at__lt=before)
         elif after is not None:
             found = found.filter(recorded_at__gt=after)
         parts.append(found.order_by("recorded_at" if upwards else "-recorded_at")[:size])
-    return list(islice(merge(*parts, key=lambda row: row.recorded_at, reverse=not upwards), size))
+    return list(islice(merge(*parts, key=_recorded_at, reverse=not upwards), size))
+
+
+def _recorded_at(row: Charge | LedgerEntry) -> datetime:
+    return row.recorded_at
 
 
 def told(account_id: UUID, rows: Sequence[Charge | LedgerEntry]) -> list[Record]:

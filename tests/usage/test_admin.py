@@ -83,7 +83,10 @@ def test_a_charge_is_reversed_with_a_reason(staff: Client, ada: User, charge: Ch
         reverse_charges(staff, charge, reason="Sent twice by the platform")
     assert balance_of(ada.account_id).balance == 1
     entry = LedgerEntry.objects.get(kind="reversal")
-    assert (entry.actor, entry.reason) == ("staff eve@example.com", "Sent twice by the platform")
+    assert (entry.actor, entry.reason) == (
+        User.objects.get(email="eve@example.com").public_id,
+        "Sent twice by the platform",
+    )
     assert LogEntry.objects.filter(object_id=str(charge.pk)).count() == 1
     assert (
         "reversed by bill_"
@@ -142,7 +145,10 @@ def test_a_price_is_added_from_a_date_on(staff: Client) -> None:
     answer = staff.post(NEW_PRICE, price(), follow=True)
     assert answer.status_code == 200
     made = Price.objects.get(meter="gpt-4o.input", rate=D("2.75"))
-    assert (made.actor, made.reason) == ("staff eve@example.com", "The provider's new list")
+    assert (made.actor, made.reason) == (
+        User.objects.get(email="eve@example.com").public_id,
+        "The provider's new list",
+    )
     assert rate_card.fresh().rate("gpt-4o.input", made.effective_from) == D("2.75")
     assert rate_card.fresh().rate("gpt-4o.input", timezone.now()) == D("2.50")
     page = answer.content.decode()
