@@ -40,6 +40,10 @@ BEGIN
         RETURN;
     END IF;
     clock := coalesce(p_now, clock_timestamp());
+    IF h.created_at + interval '24 hours' <= clock THEN
+        status := 'other_ending';     -- no hold lives longer than a day, however often it is extended
+        RETURN;
+    END IF;
     mine := CASE WHEN h.state = 'open' THEN h.amount ELSE 0 END;
     -- What this hold may grow to: everything but what others hold. While paid is below zero nothing new fits.
     free := CASE WHEN o.paid < 0 THEN 0 ELSE greatest(0, o.granted + o.paid - (o.held - mine)) END;
@@ -50,7 +54,8 @@ BEGIN
     END IF;
     amount := p_amount;
     state := 'open';
-    expires_at := greatest(h.created_at + p_lifetime, clock + interval '120 seconds');
+    expires_at := least(
+        greatest(h.created_at + p_lifetime, clock + interval '120 seconds'), h.created_at + interval '24 hours');
     UPDATE billing_hold x SET amount = p_amount, terms = p_terms, state = 'open', ended_at = NULL,
         expires_at = billing_extend_1.expires_at
     WHERE x.id = p_hold;

@@ -121,6 +121,18 @@ def test_an_expired_hold_reopens_when_the_total_still_fits(api: ApiClient, ada: 
     assert (answer.status_code, read(answer)["state"], read(answer)["amount"]) == (200, "open", D("0.9"))
 
 
+def test_no_hold_lives_longer_than_a_day(api: ApiClient, ada: User, ada_key: str) -> None:
+    """However often it is extended: two totals in turn would else keep it for ever."""
+    hold = held(api, ada_key)
+    Hold.objects.update(created_at=datetime.now(UTC) - timedelta(hours=23, minutes=59))
+    answer = end(api, ada_key, hold, "extend", seconds=360)
+    assert answer.status_code == 200
+    row = Hold.objects.get()
+    assert row.expires_at == row.created_at + timedelta(hours=24)
+    Hold.objects.update(created_at=datetime.now(UTC) - timedelta(hours=24))
+    assert end(api, ada_key, hold, "extend", seconds=300).status_code == 409
+
+
 def test_a_capture_after_expiry_is_still_recorded(api: ApiClient, ada: User, ada_key: str) -> None:
     hold = held(api, ada_key)
     expire(hold)
