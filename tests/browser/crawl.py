@@ -21,11 +21,13 @@ class Reader(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.parts: set[tuple[str, ...]] = set()
+        self.moves_on = False
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
         self.parts.add((tag, named.get("class") or "", *sorted(named)))
+        self.moves_on |= named.get("http-equiv") == "refresh"
         if tag == "a" and (href := named.get("href")):
             self.links.append(href)
 
@@ -59,7 +61,7 @@ class Crawler:
 
 
 def fetch(client: Client, path: str) -> tuple[list[str], set[tuple[str, ...]]]:
-    """Where the page leads, and its parts: none for a redirect and for what is not HTML."""
+    """Where the page leads, and its parts: none for what goes on by itself and for what is not HTML."""
     answer = client.get(path)
     assert answer.status_code < 400, f"{path} answers {answer.status_code}"
     if answer.status_code >= 300:
@@ -67,7 +69,8 @@ def fetch(client: Client, path: str) -> tuple[list[str], set[tuple[str, ...]]]:
     if not answer["Content-Type"].startswith("text/html"):
         return [], set()
     page = Reader(answer.content.decode())
-    return [inside(urljoin(path, link.partition("#")[0])) for link in page.links], page.parts
+    links = [inside(urljoin(path, link.partition("#")[0])) for link in page.links]
+    return links, set() if page.moves_on else page.parts
 
 
 def inside(link: str) -> str:

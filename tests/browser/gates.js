@@ -5,6 +5,14 @@
     .concat([...document.querySelectorAll("*")].filter((e) => [...e.attributes].some((a) => a.name.startsWith("on"))))
     .map((e) => e.outerHTML.slice(0, 80)),
 
+  /* What makes the page scroll sideways. */
+  wide: () => {
+    const { clientWidth, scrollWidth } = document.documentElement;
+    const beyond = (e) => e.getBoundingClientRect().right > clientWidth && !e.closest(".scroll, .tabs, pre");
+    if (scrollWidth <= clientWidth) return [];
+    return [`${scrollWidth} px`, ...[...document.querySelectorAll("body *")].filter(beyond).slice(-3).map((e) => e.outerHTML.slice(0, 80))];
+  },
+
   /* How many stops the Tab key should make: a group of radio buttons is one. */
   stops: () => {
     const groups = new Set();
