@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 
 from accounts import ids
 from accounts.errors import Invalid
-from accounts.models import Account
+from billing.admin import ReadOnly
 from usage import rate_card, reversals
 from usage.admin_forms import PriceForm, ReversalForm
 from usage.models import Agent, Charge, ChargeNote, DailySpend, Price, in_force
@@ -31,55 +31,26 @@ class FewPages(Paginator):
         return self.object_list.order_by()[:COUNTED].count()
 
 
-class ReadOnly(admin.ModelAdmin):
-    """Found by its own public id, by its account (acct_…) or by a member's email. Written by code alone."""
+class Large(ReadOnly):
+    """Tables that grow with every event: searched by exact matches that have an index."""
 
-    id_prefix = ""
     paginator = FewPages
-    show_full_result_count = False
     list_select_related = ("account",)
     list_per_page = 50
-    search_fields = ("id",)  # only so that the search box is there: see get_search_results
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
-    ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        return (queryset.filter(self.search(term)), False) if term else (queryset, False)
-
-    def search(self, term: str) -> Q:
-        """Exact matches, each by an index."""
-        if "@" in term:
-            members = Account.objects.filter(members__email=term.lower())
-            return Q(account_id__in=list(members.values_list("pk", flat=True)))
-        if term.startswith("acct_"):
-            return Q(account_id=ids.parse("acct", term))
-        return Q(pk=ids.parse(self.id_prefix, term)) if self.id_prefix else Q(pk=None)
 
 
 @admin.register(Agent)
-class AgentAdmin(ReadOnly):
+class AgentAdmin(Large):
     id_prefix = "agent"
     list_display = ("name", "public_id", "account", "model", "created_at")
     search_help_text = "Agent id (agent_…), exact name, account id (acct_…) or a member's email"
+    search_fields = ("=name",)
     ordering = ("-id",)
     fields = ("public_id", "account", "name", "model", "created_at")
 
-    def search(self, term: str) -> Q:
-        return super().search(term) | Q(name__iexact=term)
-
 
 @admin.register(Charge)
-class ChargeAdmin(ReadOnly):
+class ChargeAdmin(Large):
     id_prefix = "bill"
     list_display = (
         "public_id",
@@ -93,6 +64,7 @@ class ChargeAdmin(ReadOnly):
     )
     list_filter = ("type", ("reverses", admin.EmptyFieldListFilter))
     search_help_text = "Charge id (bill_…), event id, account id (acct_…) or a member's email"
+    search_fields = ("event_id__exact",)
     ordering = ("-id",)
     actions = ("reverse",)
     fields = (
@@ -101,9 +73,6 @@ class ChargeAdmin(ReadOnly):
         "balance_after", "occurred_at", "recorded_at", "day", "key", "request_id", "hold", "reversal",
     )  # fmt: skip
     readonly_fields = ("public_id", "agent", "note", "key", "hold", "reversal")
-
-    def search(self, term: str) -> Q:
-        return super().search(term) | Q(event_id=term)
 
     def has_reverse_permission(self, request: HttpRequest) -> bool:
         """Whoever may change charges may do the one thing that corrects them."""
@@ -180,12 +149,13 @@ class ChargeAdmin(ReadOnly):
 
 
 @admin.register(DailySpend)
-class DailySpendAdmin(ReadOnly):
+class DailySpendAdmin(Large):
     """The roll-up. `manage.py rebuild_daily_spend` makes it anew from the charges."""
 
     list_display = ("day", "account", "type", "agent_id", "model", "count", "cost", "uncollected")
     list_filter = ("type",)
-    search_help_text = "Account id (acct_…) or a member's email"
+    search_fields = ("account__name",)
+    search_help_text = "Account id (acct_…), name, or a member's email"
     ordering = ("-day", "account_id")
 
 

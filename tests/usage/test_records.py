@@ -177,6 +177,15 @@ def test_a_filter_that_is_not_understood_is_named(browser: Client, query: str) -
     assert browser.get("/settings/billing/records.csv" + query)["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["?before=0001-01-01T00:00:00%2B14:00", "?after=9999-12-31T23:59:59-14:00", "?from=0001-01-01&to=9999-12-31",
+     "?before=2026-03-01T00:00:00Z&after=2026-03-01T00:00:00Z"],
+)  # fmt: skip
+def test_the_ends_of_the_calendar_are_days_like_others(ada: User, browser: Client, query: str) -> None:
+    assert len(listed(browser, query)) in (0, 1)
+
+
 def test_an_empty_list_says_what_to_do_next(browser: Client) -> None:
     assert "No records match" in browser.get(RECORDS + "?type=chat").content.decode()
 
