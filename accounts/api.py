@@ -29,11 +29,7 @@ from accounts.models import Account
 
 Locate = Callable[[HttpRequest, object], None]
 
-FIND_KEY = """
-    SELECT k.id, k.account_id, k.scopes, k.expires_at, k.last_used_at, a.timezone
-    FROM accounts_apikey k LEFT JOIN accounts_account a ON a.id = k.account_id
-    WHERE k.digest = %s AND k.revoked_at IS NULL AND a.closed_at IS NULL
-"""
+FIND_KEY = "SELECT * FROM accounts_key_1(%s, %s)"
 STAMP_KEY = """
     UPDATE accounts_apikey SET last_used_at = %s
     WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)
@@ -99,22 +95,21 @@ def authenticate(header: str, *, now: datetime) -> Caller:
     kind, _, plain = header.partition(" ")
     if kind.lower() != "bearer" or not api_keys.well_formed(plain):
         raise Unauthorized()
-    with connection.cursor() as cursor:
-        cursor.execute(FIND_KEY, [api_keys.digest(plain)])
-        row = cursor.fetchone()
-    if row is None or (row[3] is not None and row[3] <= now):
-        raise Unauthorized()
-    key_id, account_id, scopes, _, last_used_at, timezone = row
-    _stamp_use(key_id, last_used_at, now)
-    return Caller(key_id, account_id, frozenset(scopes), timezone)
-
-
-def _stamp_use(key_id: UUID, last_used_at: datetime | None, now: datetime) -> None:
-    """At most once a minute, in a statement of its own, so that no request waits for another's stamp."""
     stale = now - timedelta(seconds=api_keys.LAST_USED_EVERY)
-    if last_used_at is None or last_used_at < stale:
-        with connection.cursor() as cursor:
-            cursor.execute(STAMP_KEY, [now, key_id, stale])
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_KEY, [api_keys.digest(plain), stale])
+        key_id, account_id, scopes, timezone, expires_at, unstamped = cursor.fetchone()
+    if key_id is None or (expires_at is not None and expires_at <= now):
+        raise Unauthorized()
+    if unstamped:
+        _stamp_use(key_id, now, stale)
+    return Caller(key_id, account_id, frozenset(scopes.split()), timezone)
+
+
+def _stamp_use(key_id: UUID, now: datetime, stale: datetime) -> None:
+    """At most once a minute, in a statement of its own, so that no request waits for another's stamp."""
+    with connection.cursor() as cursor:
+        cursor.execute(STAMP_KEY, [now, key_id, stale])
 
 
 def _rate(caller: Caller) -> int:
