@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -45,12 +45,7 @@ class Link:
 
 def links(places: tuple[tuple[str, ...], ...], path: str) -> list[Link]:
     """The places as links, the one that `path` is at or below marked as current."""
-    made = []
-    for url_name, name, *icon in places:
-        try:
-            made.append(Link(name, reverse(url_name), *icon))
-        except NoReverseMatch:
-            continue
+    made = [Link(name, reverse(url_name), *icon) for url_name, name, *icon in places]
     below = max((link.url for link in made if path.startswith(link.url)), key=len, default="")
     return [replace(link, current=_current(link.url, path)) if link.url == below else link for link in made]
 
@@ -89,7 +84,7 @@ class Frame:
     def tabs(self) -> list[Link]:
         """The tabs of Billing. The overview lies above all of them and is current only by itself."""
         made = links(BILLING_TABS, self.path)
-        return [replace(made[0], current=_exactly(made[0], self.path)), *made[1:]] if made else []
+        return [replace(made[0], current=_exactly(made[0], self.path)), *made[1:]]
 
     @property
     def crumbs(self) -> list[Link]:
