@@ -2,13 +2,15 @@
 
 import re
 
+from django.conf import settings
+
 from accounts.models import Mail
 
 
 def links(to: str) -> list[str]:
     """The paths in the last email to somebody."""
     text = Mail.objects.filter(to=to).latest("created_at", "id").text
-    return [url.removeprefix("http://127.0.0.1:8000") for url in re.findall(r"http://\S+", text)]
+    return [url.removeprefix(settings.SITE_URL) for url in re.findall(r"http://\S+", text)]
 
 
 def subjects(to: str) -> list[str]:

@@ -71,7 +71,7 @@ def test_it_copies_a_key_and_says_so(visit: Open) -> None:
         page.get_by_label("Name").fill("website chat")
         page.get_by_label("Read the balance").check()
         page.get_by_role("button", name="Create key").click()
-        page.get_by_role("button", name="Copy the key").click()
+        page.get_by_role("button", name="Copy text of the key").click()
         expect(page.locator("#live")).to_have_text("Copied")
         assert page.evaluate("navigator.clipboard.readText()") == page.locator("#key").inner_text()
 
