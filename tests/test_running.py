@@ -1,5 +1,6 @@
 """`make run` and `manage.py` from outside: what starts, what comes back, and that nothing stays behind."""
 
+import contextlib
 import json
 import os
 import re
@@ -107,7 +108,8 @@ def trial() -> Iterator[Trial]:
     trial = Trial(folder)
     yield trial
     for pid in trial.processes():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was on its way out
+            os.kill(pid, signal.SIGKILL)
     shutil.rmtree(folder)
 
 
