@@ -174,7 +174,9 @@ def _refuse(outcome: HoldOutcome, account_id: UUID, required: Decimal, extra: An
         raise KeyReused("This hold key was used for another request. Send a new key.")
     if outcome.status == "other_ending":
         ended = outcome.state in (Hold.State.CAPTURED, Hold.State.RELEASED)
-        raise HoldEnded(f"This hold is already {outcome.state}." if ended else "A hold lives at most 24 hours.")
+        raise HoldEnded(
+            f"This hold is already {outcome.state}." if ended else "A hold lives at most 24 hours."
+        )
 
 
 def _answer(status: int, outcome: HoldOutcome, hold_key: str) -> HttpResponse:
