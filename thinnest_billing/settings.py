@@ -1,4 +1,4 @@
-"""Settings, read from the environment (docs/operate.md has the table; .env.example the same)."""
+"""Settings, read from the environment; .env.example names and explains each."""
 
 from decimal import Decimal
 from pathlib import Path
