@@ -45,7 +45,7 @@ def process(receipt: EventReceipt, *, now: datetime) -> EventReceipt.State:
     try:
         event = gateways.gateway().read_event(receipt.body.encode())
         state = _act(event, now=now)
-    except (Quarantine, topups.NotOurs, installation.WrongMode) as reason:
+    except (Quarantine, gateways.ForeignEvent, topups.NotOurs, installation.WrongMode) as reason:
         log.error("Event %s is in quarantine: %s", receipt.gateway_id, reason)
         return _note(receipt, State.QUARANTINED, error=str(reason), now=now)
     except Exception:

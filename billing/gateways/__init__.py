@@ -5,6 +5,7 @@ one. A decline is a value (`Payment` with status failed), never an exception. Er
 `Unavailable` means that the outcome is unknown and that the same call, with the same reference, is repeated.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +55,7 @@ class Payment:
     receipt_url: str = ""
     brand: str = ""
     last4: str = ""
+    refunded: int = 0  # cents that went back to the card, as far as the processor knows
 
     @property
     def retryable(self) -> bool:
@@ -89,6 +91,15 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class FraudWarning:
+    """The card network suspects a payment. No money moves; a dispute often follows."""
+
+    id: str
+    payment_id: str
+    kind: str  # Stripe's fraud_type
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page of the processor: send the browser to `url`."""
 
@@ -103,7 +114,7 @@ class Event:
     id: str
     type: str  # Stripe's name
     created_at: datetime
-    object: Payment | Card | Refund | Dispute | Page | None
+    object: Payment | Card | Refund | Dispute | FraudWarning | Page | None
     reference: str | None = None
     installation: str | None = None
 
@@ -119,9 +130,10 @@ class Unavailable(GatewayError):
 class Rejected(GatewayError):
     """Refused, and nothing happened (unknown card, refund too large). Repeating will not help."""
 
-    def __init__(self, message: str, code: str = "") -> None:
+    def __init__(self, message: str, code: str = "", param: str = "") -> None:
         super().__init__(message)
-        self.code = code
+        self.code = code  # resource_missing, amount_too_small, …
+        self.param = param  # what it is about, where told: customer, payment_method, …
 
 
 class Misconfigured(GatewayError):
@@ -134,6 +146,10 @@ class ReferenceReused(GatewayError):
 
 class BadSignature(GatewayError):
     """An event that the processor did not sign, or too long ago."""
+
+
+class ForeignEvent(GatewayError):
+    """Signed, and yet not to be acted on: an event of another mode. A person must look."""
 
 
 class Gateway(Protocol):
@@ -198,12 +214,20 @@ class Gateway(Protocol):
         """Key `refund:{reference}`."""
         ...
 
+    def refunds(self, payment_id: str) -> list[Refund]:
+        """Every refund of a payment, ours and those made at the processor, newest first."""
+        ...
+
+    def payments(self, *, since: datetime, until: datetime) -> Iterator[Payment]:
+        """Every payment made in the time, newest first, of this installation and of others."""
+        ...
+
     def parse_event(self, body: bytes, signature: str) -> Event:
         """An event as it arrives. Raises BadSignature."""
         ...
 
     def read_event(self, body: bytes) -> Event:
-        """An event whose signature was verified when it arrived."""
+        """An event whose signature was verified when it arrived. Raises ForeignEvent."""
         ...
 
 

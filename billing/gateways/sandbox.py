@@ -4,7 +4,7 @@ Its amounts are cents. Its methods commit on their own, like calls over a networ
 money transaction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -142,6 +142,11 @@ class SandboxGateway:
         row = rows.select_related("card").order_by("-created_at").first()
         return sandbox_bank.as_payment(row) if row else None
 
+    def payments(self, *, since: datetime, until: datetime) -> Iterator[Payment]:
+        rows = SandboxPayment.objects.filter(created_at__gte=since, created_at__lt=until)
+        newest_first = rows.select_related("card").prefetch_related("refunds").order_by("-created_at")
+        return map(sandbox_bank.as_payment, newest_first.iterator(chunk_size=500))
+
     @transaction.atomic
     def cancel(self, payment_id: str) -> Payment:
         row = locked_payment(payment_id)
@@ -171,14 +176,14 @@ class SandboxGateway:
         def make() -> str:
             row = locked_payment(payment_id)
             kind = sandbox_bank.kind_of(row.card)
-            gone = row.refunds.exclude(status__in=("failed", "canceled")).values_list("amount", flat=True)
-            if amount > row.received - sum(gone):
+            gone = sandbox_bank.refunded(row)
+            if amount > row.received - gone:
                 raise Rejected(
                     "The refund is larger than what is left of the payment.", "charge_already_refunded"
                 )
             refund = SandboxRefund.objects.create(
                 id=sandbox_bank.new_id("re"), payment=row, reference=reference, amount=amount,
-                status=first_answer(kind),
+                status=first_answer(kind), created_at=self.clock(),
             )  # fmt: skip
             self._follow_up(refund, kind.refund)
             return refund.id
@@ -197,6 +202,10 @@ class SandboxGateway:
             }[behaviour]
             refund.save()
             sandbox_bank.tell(type_, as_refund(refund), reference=refund.reference, now=now)
+
+    def refunds(self, payment_id: str) -> list[Refund]:
+        rows = SandboxRefund.objects.filter(payment_id=payment_id)
+        return [as_refund(row) for row in rows.order_by("-created_at", "-id")]
 
     # --- events ---------------------------------------------------------------------------------------------
 

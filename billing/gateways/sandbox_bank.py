@@ -46,8 +46,13 @@ def as_payment(row: SandboxPayment) -> Payment:
         customer=row.customer_id, card=row.card_id, reference=row.reference, installation=installation(),
         code=row.code, decline_code=row.decline_code, message=row.message,
         action_url=settings.SITE_URL + reverse("sandbox_confirm", args=[row.id]) if waiting else "",
-        brand=kind.brand, last4=kind.last4,
+        brand=kind.brand, last4=kind.last4, refunded=refunded(row),
     )  # fmt: skip
+
+
+def refunded(row: SandboxPayment) -> int:
+    gone = [refund.amount for refund in row.refunds.all() if refund.status not in ("failed", "canceled")]
+    return sum(gone)
 
 
 def installation() -> str:

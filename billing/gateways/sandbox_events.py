@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from accounts.nudges import nudge
-from billing.gateways import Card, Dispute, Event, Page, Payment, Refund, Status, signatures
+from billing.gateways import Card, Dispute, Event, FraudWarning, Page, Payment, Refund, Status, signatures
 from billing.models import SandboxEvent
 
 TIMEOUT = 10  # seconds
@@ -70,7 +70,9 @@ def _object(kind: str, fields: dict[str, Any]) -> Any:
     return build(**fields) if build else None
 
 
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Payment, Card, Refund, Dispute, Page)}
+_KINDS: dict[str, type] = {
+    kind.__name__: kind for kind in (Payment, Card, Refund, Dispute, FraudWarning, Page)
+}
 
 
 def deliver_waiting(*, now: datetime) -> None:

@@ -1,16 +1,16 @@
 """The tables of money, by subject."""
 
+from billing.models.events import EventReceipt, Reconciliation, StaffNotice
 from billing.models.ledger import Balance, Hold, LedgerCheck, LedgerEntry, TrialClaim, VerifiedThrough
 from billing.models.payments import (
+    BillingDetails,
     Customer,
-    Dispute,
-    EventReceipt,
     Installation,
     Mode,
     PaymentMethod,
-    TopUp,
     brand_name,
 )
+from billing.models.refunds import Dispute, Refund
 from billing.models.sandbox import (
     SandboxCard,
     SandboxCustomer,
@@ -21,9 +21,12 @@ from billing.models.sandbox import (
     SandboxPayment,
     SandboxRefund,
 )
+from billing.models.topups import AutoTopup, TopUp
 
 __all__ = [
+    "AutoTopup",
     "Balance",
+    "BillingDetails",
     "Customer",
     "Dispute",
     "EventReceipt",
@@ -33,6 +36,8 @@ __all__ = [
     "LedgerEntry",
     "Mode",
     "PaymentMethod",
+    "Reconciliation",
+    "Refund",
     "SandboxCard",
     "SandboxCustomer",
     "SandboxDispute",
@@ -41,6 +46,7 @@ __all__ = [
     "SandboxPage",
     "SandboxPayment",
     "SandboxRefund",
+    "StaffNotice",
     "TopUp",
     "TrialClaim",
     "VerifiedThrough",

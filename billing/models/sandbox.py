@@ -92,6 +92,7 @@ class SandboxRefund(models.Model):
     reference = models.CharField(max_length=80)
     amount = models.PositiveIntegerField()
     status = models.CharField(max_length=16)
+    created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.id} {self.status}"
