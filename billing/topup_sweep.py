@@ -3,10 +3,10 @@
 import logging
 from datetime import datetime, timedelta
 
-from billing import gateways, topups
+from billing import gateways, settling, topups
 from billing.gateways import GatewayError
 from billing.models import TopUp
-from billing.topups import Status
+from billing.settling import Status
 
 KEY_LIFE = timedelta(hours=23)  # a processor may forget keys after a day: then only look, never ask again
 PAGE_START = timedelta(minutes=25)  # a page made later would be refused: it must live half an hour
@@ -25,7 +25,7 @@ def pursue_open_topups(*, now: datetime) -> None:
             continue
         try:
             pursue(topup, now=now)
-        except (GatewayError, topups.NotOurs) as error:  # pushed forward by the claim: it comes again
+        except (GatewayError, settling.NotOurs) as error:  # pushed forward by the claim: it comes again
             log.warning("%s: still without an outcome: %s", topup.public_id, error)
         except Exception:
             log.exception("%s could not be pursued", topup.public_id)
@@ -33,7 +33,7 @@ def pursue_open_topups(*, now: datetime) -> None:
 
 def _claim(topup: TopUp, *, now: datetime) -> bool:
     """Push the row forward first, so that no other sweep has it and a poisonous one does not block the rest."""
-    later = topups.next_look(topup, now=now)
+    later = settling.next_look(topup, now=now)
     same = TopUp.objects.filter(pk=topup.pk, next_look_at=topup.next_look_at)
     return same.update(next_look_at=later) == 1
 
@@ -56,9 +56,9 @@ def _ask_again(topup: TopUp, age: timedelta) -> TopUp:
     topup = topups.look(topup)
     if topup.status in (Status.CREATED, Status.UNKNOWN):
         if topup.card:
-            topups.end(topup, Status.FAILED, code="never_arrived", message="The payment never arrived.")
+            settling.end(topup, Status.FAILED, code="never_arrived", message="The payment never arrived.")
         else:
-            topups.end(topup, Status.CANCELED)
+            settling.end(topup, Status.CANCELED)
         topup.refresh_from_db()
     return topup
 

@@ -1,7 +1,7 @@
 """Top-ups: from the row, committed before the processor is asked, to the credit that is posted once.
 
-`begin` writes the row, `pay` asks the processor, `settle` is the only way money comes in. The answer, the
-webhook, the return page and the sweep all call `settle`, in any order and any number of times.
+`begin` writes the row, `pay` asks the processor, and whatever it answers goes to `settling.settle`, the only way
+money comes in.
 """
 
 import logging
@@ -21,20 +21,15 @@ from billing import gateways, installation, ledger, payment_methods, topup_limit
 from billing.errors import FormReused, IdempotencyKeyReused, PaymentsUnavailable
 from billing.gateways import Misconfigured, Page, Payment, ReferenceReused, Rejected, Unavailable
 from billing.models import Mode, TopUp
-from billing.money import from_cents, to_cents
+from billing.money import to_cents
+from billing.settling import FIRST_LOOK, end, settle, still_open
 
 CURRENCY = payment_methods.CURRENCY
 DESCRIPTION = "Account credit"
 SAME_REQUEST = timedelta(seconds=10)  # without an Idempotency-Key
 PAGE_LIFE = timedelta(hours=1)
-FIRST_LOOK = timedelta(minutes=1)  # of the sweep, doubling up to the last
-LAST_LOOK = timedelta(hours=1)
 Status, Origin = TopUp.Status, TopUp.Origin
 log = logging.getLogger(__name__)
-
-
-class NotOurs(Exception):
-    """A payment that claims a top-up of ours but does not fit it. Nothing was credited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +106,7 @@ def pay(topup: TopUp, *, now: datetime | None = None) -> TopUp:
         answer = _ask(topup)
     except (Unavailable, ReferenceReused) as error:
         log.warning("%s: outcome unknown: %s", topup.public_id, error)
-        _still_open(topup, now=now, status=Status.UNKNOWN)
+        still_open(topup, now=now, status=Status.UNKNOWN)
     except Rejected as refusal:
         if refusal.code == "resource_missing" and topup.card:
             payment_methods.forget(topup.card, now=now or timezone.now())
@@ -146,22 +141,7 @@ def _take(topup: TopUp, answer: Payment | Page, *, now: datetime | None) -> None
         settle(answer, now=now)
     else:
         facts = {"page_id": answer.id, "action_url": answer.url}
-        _still_open(topup, now=now, status=Status.REQUIRES_ACTION, **facts)
-
-
-def _still_open(topup: TopUp, *, now: datetime | None, **changes: object) -> None:
-    changes["next_look_at"] = next_look(topup, now=now or timezone.now())
-    TopUp.objects.filter(pk=topup.pk, status__in=TopUp.OPEN).update(**changes)
-
-
-def end(
-    topup: TopUp, status: TopUp.Status, *, code: str = "", message: str = "", now: datetime | None = None
-) -> None:
-    """End a top-up that no payment came of, unless it has ended meanwhile."""
-    TopUp.objects.filter(pk=topup.pk, status__in=TopUp.OPEN).update(
-        status=status, failure_code=code, failure_message=message[:400], action_url="", next_look_at=None,
-        ended_at=now or timezone.now(),
-    )  # fmt: skip
+        still_open(topup, now=now, status=Status.REQUIRES_ACTION, **facts)
 
 
 def look(topup: TopUp, *, now: datetime | None = None) -> TopUp:
@@ -214,98 +194,6 @@ def withdraw(topup: TopUp, *, now: datetime | None = None) -> TopUp:
     return topup
 
 
-# --- Settling -------------------------------------------------------------------------------------------------
-
-
-def settle(payment: Payment, *, now: datetime | None = None) -> TopUp | None:
-    """Make our row say what the payment says, and credit what was received, once. None: not a top-up of ours.
-
-    The only place where payments become money. Succeeded beats every other word, whenever it comes. `now` is
-    given by tests and demo data only. Raises NotOurs and installation.WrongMode; then nothing was credited.
-    """
-    topup_id = ids.parse("top", payment.reference or "")
-    rows = TopUp.objects.filter(pk=topup_id) if topup_id else TopUp.objects.none()
-    account_id = rows.values_list("account_id", flat=True).first()
-    if account_id is None:
-        return None
-    with transaction.atomic():
-        ledger.lock(account_id)
-        topup = rows.select_for_update().get()
-        _refuse_foreign(topup, payment)
-        if payment.status is gateways.Status.SUCCEEDED:
-            _credit(topup, payment, now=now)
-        elif topup.is_open:
-            _follow(topup, payment, now=now or timezone.now())
-        topup.save()
-    return topup
-
-
-def _refuse_foreign(topup: TopUp, payment: Payment) -> None:
-    if topup.mode != gateways.mode():
-        raise NotOurs(f"{topup.public_id} belongs to mode {topup.mode}.")
-    if payment.installation != installation.installation_id():
-        raise NotOurs(f"The payment {payment.id} belongs to another installation.")
-    if payment.customer != topup.customer:
-        raise NotOurs(f"{topup.public_id} is not of the customer {payment.customer}.")
-    if payment.currency != CURRENCY:
-        raise NotOurs(f"The payment {payment.id} is in {payment.currency}.")
-    if topup.status == Status.SUCCEEDED and topup.payment_id != payment.id:
-        raise NotOurs(f"{topup.public_id} was paid by {topup.payment_id}; {payment.id} is another payment.")
-
-
-def _credit(topup: TopUp, payment: Payment, *, now: datetime | None) -> None:
-    _learn(topup, payment)
-    if topup.status == Status.SUCCEEDED:
-        return
-    if payment.received <= 0:
-        raise NotOurs(f"The payment {payment.id} brought in nothing.")
-    installation.pin(Mode(topup.mode))
-    topup.received = from_cents(payment.received)
-    ledger.credit_topup(topup.account_id, topup.received, key=str(topup.id), actor=topup.actor, now=now)
-    topup.status, topup.ended_at, topup.next_look_at = Status.SUCCEEDED, now or timezone.now(), None
-    topup.action_url = topup.failure_code = topup.decline_code = topup.failure_message = ""
-    topup.declined_at = None
-
-
-def _learn(topup: TopUp, payment: Payment) -> None:
-    topup.payment_id = payment.id or topup.payment_id
-    topup.brand = payment.brand or topup.brand
-    topup.last4 = payment.last4 or topup.last4
-    topup.receipt_url = payment.receipt_url or topup.receipt_url
-
-
-def _follow(topup: TopUp, payment: Payment, *, now: datetime) -> None:
-    """An open top-up follows its payment; what is known to be over is never reopened by late news."""
-    _learn(topup, payment)
-    topup.next_look_at = next_look(topup, now=now)
-    is_waiting_page = topup.page_id and payment.status in (
-        gateways.Status.FAILED, gateways.Status.REQUIRES_ACTION, gateways.Status.OPEN
-    )  # fmt: skip
-    if is_waiting_page:  # the page takes another card, and leads to the bank by itself
-        return
-    if payment.status is gateways.Status.PROCESSING:
-        topup.status, topup.action_url = Status.PROCESSING, ""
-    elif payment.status is gateways.Status.REQUIRES_ACTION:
-        topup.status, topup.action_url = Status.REQUIRES_ACTION, payment.action_url
-    elif payment.status is gateways.Status.FAILED and _wants_its_holder(topup, payment):
-        topup.status = Status.REQUIRES_ACTION
-    elif payment.status in (gateways.Status.FAILED, gateways.Status.CANCELED):
-        _finish_unpaid(topup, payment, now=now)
-
-
-def _wants_its_holder(topup: TopUp, payment: Payment) -> bool:
-    return topup.off_session and payment.code == "authentication_required"
-
-
-def _finish_unpaid(topup: TopUp, payment: Payment, *, now: datetime) -> None:
-    failed = payment.status is gateways.Status.FAILED
-    topup.status = Status.FAILED if failed else Status.CANCELED
-    topup.declined_at = now if failed else None
-    topup.failure_code, topup.decline_code = payment.code, payment.decline_code
-    topup.failure_message = payment.message[:400]
-    topup.ended_at, topup.next_look_at, topup.action_url = now, None, ""
-
-
 def record_manual(
     account_id: UUID, amount: Decimal, *, actor: str, reason: str, now: datetime | None = None
 ) -> TopUp:
@@ -336,8 +224,3 @@ def in_progress(account_id: UUID) -> tuple[bool, str | None]:
     found = list(open_ones.order_by("-created_at")[:20])
     waiting = [topup for topup in found if topup.status == Status.REQUIRES_ACTION]
     return bool(found), page_url(waiting[0]) if waiting else None
-
-
-def next_look(topup: TopUp, *, now: datetime) -> datetime:
-    """When the sweep looks again: soon after the beginning, then ever more rarely, hourly at last."""
-    return now + min(max(now - topup.created_at, FIRST_LOOK), LAST_LOOK)

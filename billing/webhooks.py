@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from billing import disputes, gateways, installation, payment_methods, topups
+from billing import disputes, gateways, installation, payment_methods, settling
 from billing.gateways import Card, Dispute, Event, Page, Payment, Refund
 from billing.models import EventReceipt, TopUp
 
@@ -45,7 +45,7 @@ def process(receipt: EventReceipt, *, now: datetime) -> EventReceipt.State:
     try:
         event = gateways.gateway().read_event(receipt.body.encode())
         state = _act(event, now=now)
-    except (Quarantine, gateways.ForeignEvent, topups.NotOurs, installation.WrongMode) as reason:
+    except (Quarantine, gateways.ForeignEvent, settling.NotOurs, installation.WrongMode) as reason:
         log.error("Event %s is in quarantine: %s", receipt.gateway_id, reason)
         return _note(receipt, State.QUARANTINED, error=str(reason), now=now)
     except Exception:
@@ -92,7 +92,7 @@ def _act(event: Event, *, now: datetime) -> EventReceipt.State:
 def _payment(payment: Payment) -> EventReceipt.State:
     if payment.installation != installation.installation_id():
         return State.IGNORED
-    if topups.settle(payment) is None:
+    if settling.settle(payment) is None:
         raise Quarantine(f"We know no top-up {payment.reference}.")
     return State.PROCESSED
 
@@ -103,7 +103,7 @@ def _page_expired(page: Page) -> EventReceipt.State:
     if topup is None:
         return State.IGNORED
     if topup.status == TopUp.Status.REQUIRES_ACTION:
-        topups.end(topup, TopUp.Status.CANCELED)
+        settling.end(topup, TopUp.Status.CANCELED)
     return State.PROCESSED
 
 
@@ -135,5 +135,5 @@ def _paid_topup(payment_id: str) -> TopUp | None:
     if topup is None:
         payment = gateways.gateway().payment(payment_id)
         if payment.installation == installation.installation_id():
-            topup = topups.settle(payment)
+            topup = settling.settle(payment)
     return topup

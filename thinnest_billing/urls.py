@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from billing.views import add_funds
+from billing.views.add_funds import add_funds
 from thinnest_billing import frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs

@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 
 from accounts import ids
 from accounts.errors import Invalid
-from billing.admin import ReadOnly
+from billing.admin.read_only import ReadOnly
 from usage import rate_card, reversals
 from usage.admin_forms import PriceForm, ReversalForm
 from usage.models import Agent, Charge, ChargeNote, DailySpend, Price, in_force

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from billing import installation, topups
+from billing import installation, settling, topups
 from billing.errors import PaymentsUnavailable
 from billing.models import Installation, Mode
 from tests.billing.paying import begin, credits, save_card
@@ -38,7 +38,7 @@ def test_it_credits_nothing_when_the_mode_changed_meanwhile(ada: User) -> None:
     topup = begin(ada, card=save_card(ada))
     installation.pin(Mode.STRIPE_TEST)
     with pytest.raises(installation.WrongMode):
-        topups.settle(topups._ask(topup))
+        settling.settle(topups._ask(topup))
     assert credits(ada) == []
 
 

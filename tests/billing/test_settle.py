@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from accounts.models import User
-from billing import gateways, ledger, selectors, topup_sweep, topups
+from billing import gateways, ledger, selectors, settling, topup_sweep, topups
 from billing.gateways import Payment, Status, sandbox_bank
 from billing.installation import installation_id
 from billing.models import EventReceipt, LedgerEntry, TopUp
@@ -38,7 +38,7 @@ def paid(topup: TopUp, **changes: object) -> Payment:
 def test_it_credits_what_was_received_and_says_so(ada: User) -> None:
     """S1, S25: the ledger has one entry of the amount that arrived, not of what was asked for."""
     topup = begin(ada, card=save_card(ada))
-    settled = topups.settle(paid(topup, received=2400))
+    settled = settling.settle(paid(topup, received=2400))
     entry = LedgerEntry.objects.get(kind="topup")
     assert settled is not None
     assert (settled.status, settled.received, settled.payment_id) == ("succeeded", Decimal("24.00"), "pi_1")
@@ -49,7 +49,7 @@ def test_it_credits_what_was_received_and_says_so(ada: User) -> None:
 def test_it_credits_once_however_often_it_is_told(ada: User) -> None:
     topup = begin(ada, card=save_card(ada))
     for _ in range(5):
-        topups.settle(paid(topup))
+        settling.settle(paid(topup))
     assert credits(ada) == [Decimal(25)]
 
 
@@ -68,7 +68,7 @@ def test_it_ends_succeeded_in_every_order(ada: User, order: tuple[str, ...]) -> 
     """Succeeded beats every other word, whenever it comes."""
     topup = begin(ada, card=save_card(ada))
     for word in order:
-        topups.settle(paid(topup, **TOLD[word]))
+        settling.settle(paid(topup, **TOLD[word]))
     topup.refresh_from_db()
     assert (topup.status, topup.failure_code, topup.action_url) == ("succeeded", "", "")
     assert credits(ada) == [Decimal(25)]
@@ -78,7 +78,7 @@ def test_it_ends_succeeded_in_every_order(ada: User, order: tuple[str, ...]) -> 
 def test_it_never_reopens_what_failed(ada: User, order: tuple[str, ...]) -> None:
     topup = begin(ada, card=save_card(ada))
     for word in order:
-        topups.settle(paid(topup, **TOLD[word]))
+        settling.settle(paid(topup, **TOLD[word]))
     topup.refresh_from_db()
     assert (topup.status, topup.next_look_at) == ("failed", None)
     assert topup.declined_at is not None
@@ -97,8 +97,8 @@ def test_it_never_reopens_what_failed(ada: User, order: tuple[str, ...]) -> None
 )
 def test_it_credits_nothing_that_does_not_fit(ada: User, changes: dict[str, object]) -> None:
     topup = begin(ada, card=save_card(ada))
-    with pytest.raises(topups.NotOurs):
-        topups.settle(paid(topup, **changes))
+    with pytest.raises(settling.NotOurs):
+        settling.settle(paid(topup, **changes))
     topup.refresh_from_db()
     assert topup.status == "created"
     assert credits(ada) == []
@@ -106,22 +106,22 @@ def test_it_credits_nothing_that_does_not_fit(ada: User, changes: dict[str, obje
 
 def test_it_credits_no_second_payment_for_one_top_up(ada: User) -> None:
     topup = begin(ada, card=save_card(ada))
-    topups.settle(paid(topup))
-    with pytest.raises(topups.NotOurs, match="pi_2 is another payment"):
-        topups.settle(paid(topup, id="pi_2"))
+    settling.settle(paid(topup))
+    with pytest.raises(settling.NotOurs, match="pi_2 is another payment"):
+        settling.settle(paid(topup, id="pi_2"))
     assert credits(ada) == [Decimal(25)]
 
 
 @pytest.mark.parametrize("reference", [None, "", "top_nonsense", "top_00000000000000000000000000", "ref'--"])
 def test_it_knows_no_such_top_up(ada: User, reference: str | None) -> None:
     topup = begin(ada, card=save_card(ada))
-    assert topups.settle(paid(topup, reference=reference)) is None
+    assert settling.settle(paid(topup, reference=reference)) is None
 
 
 def test_it_never_credits_a_manual_top_up_again(ada: User) -> None:
     topup = topups.record_manual(ada.account_id, Decimal(50), actor="staff", reason="Bank transfer")
-    with pytest.raises(topups.NotOurs):
-        topups.settle(paid(topup))
+    with pytest.raises(settling.NotOurs):
+        settling.settle(paid(topup))
     assert credits(ada) == [Decimal(50)]
 
 
@@ -158,12 +158,12 @@ def test_it_credits_once_wherever_the_process_dies(
         with monkeypatch.context() as broken:
             broken.setattr(ledger, "credit_topup", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                topups.settle(payment)
+                settling.settle(payment)
     elif dies == "after":
         topups.pay(topup)
     monkeypatch.undo()
     for _ in range(2):
-        topup_sweep.pursue_open_topups(now=topup.created_at + 2 * topups.FIRST_LOOK)
+        topup_sweep.pursue_open_topups(now=topup.created_at + 2 * settling.FIRST_LOOK)
         for body in events():
             assert deliver(body).status_code == 200
     topup.refresh_from_db()
@@ -193,7 +193,7 @@ def test_it_credits_once_for_answer_webhook_page_and_sweep_at_once(ada: User) ->
     assert isinstance(payment, Payment)
     [body] = events("payment_intent.succeeded")
     roads = [
-        lambda: topups.settle(payment),
+        lambda: settling.settle(payment),
         lambda: deliver(body),
         lambda: topups.look(TopUp.objects.get(pk=topup.pk)),
         lambda: topups.pay(TopUp.objects.get(pk=topup.pk)),
@@ -207,7 +207,7 @@ def test_it_credits_once_for_answer_webhook_page_and_sweep_at_once(ada: User) ->
 def test_it_settles_a_late_success_after_the_page_expired(ada: User) -> None:
     topup = topups.pay(begin(ada))
     sandbox_bank.pay_on_page(topup.page_id, sandbox_bank.sandbox_cards.typed("4242424242424242"), now=clock())
-    topups.end(topup, TopUp.Status.CANCELED)
+    settling.end(topup, TopUp.Status.CANCELED)
     for body in events():
         deliver(body)
     topup.refresh_from_db()

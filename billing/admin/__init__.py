@@ -1,0 +1,10 @@
+"""Django admin for money: everything is read-only, and what staff may do is an act with a reason.
+
+Rights: `billing.add_ledgerentry` grants and adjusts, `billing.change_balance` freezes, `billing.change_topup` asks
+the processor, `billing.change_eventreceipt` processes an event again.
+"""
+
+from billing.admin import balances, events, payments, sandbox
+from billing.admin.read_only import ReadOnly
+
+__all__ = ["ReadOnly", "balances", "events", "payments", "sandbox"]

@@ -1,0 +1,38 @@
+"""Rows that code writes and staff only read."""
+
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from accounts import ids
+from accounts.admin import SearchById
+from accounts.models import User
+
+
+class ReadOnly(SearchById):
+    """Rows that code writes: staff look, and search also by account id (acct_…) and a member's email."""
+
+    show_full_result_count = False
+    search_help_text = "Account id (acct_…), a member's email, or any id of the row"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        account_id = ids.parse("acct", term)
+        if account_id is None and "@" in term:
+            member = User.objects.filter(email=term.lower(), account__isnull=False).first()
+            account_id = member.account_id if member else UUID(int=0)
+        if account_id is not None and hasattr(self.model, "account"):
+            return queryset.filter(account=account_id), False
+        return super().get_search_results(request, queryset, term)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
