@@ -15,7 +15,14 @@ from django.dispatch import receiver
 OURS = ("accounts", "billing", "usage", "alerts")
 MORE = {
     "support": (),
-    "billing": ("add_ledgerentry", "change_balance", "change_topup", "change_eventreceipt", "change_charge"),
+    "billing": (
+        "add_ledgerentry",
+        "change_balance",
+        "change_topup",
+        "change_eventreceipt",
+        "change_staffnotice",
+        "change_charge",
+    ),
     "pricing": ("add_price",),
 }
 

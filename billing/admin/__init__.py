@@ -4,7 +4,7 @@ Rights: `billing.add_ledgerentry` grants and adjusts, `billing.change_balance` f
 the processor, `billing.change_eventreceipt` processes an event again.
 """
 
-from billing.admin import balances, events, payments, sandbox
+from billing.admin import balances, events, notices, payments, sandbox
 from billing.admin.read_only import ReadOnly
 
-__all__ = ["ReadOnly", "balances", "events", "payments", "sandbox"]
+__all__ = ["ReadOnly", "balances", "events", "notices", "payments", "sandbox"]
