@@ -6,21 +6,11 @@ from decimal import Decimal
 from django.conf import settings
 
 from billing import gateways
+from billing.declines import sentence_of
 from billing.models import TopUp
 from billing.money import usd, usd_balance
 
 NOT_CHARGED = "You have not been charged and your balance has not changed."
-DECLINES = {
-    "generic_decline": "The bank gave no reason; it can tell you more.",
-    "insufficient_funds": "The bank said there are not enough funds on this card.",
-    "lost_card": "The bank declined this card. Please contact your bank.",
-    "stolen_card": "The bank declined this card. Please contact your bank.",
-    "card_velocity_exceeded": "This card was used too often in a short time.",
-    "expired_card": "This card has expired.",
-    "incorrect_cvc": "The card's security code was not right.",
-    "processing_error": "The bank could not process the card just now. Trying again in a little while may work.",
-    "payment_intent_authentication_failure": "The payment was not confirmed with your bank.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +79,10 @@ def _on_its_way(topup: TopUp) -> TopUpStatus:
 
 
 def _failed(topup: TopUp) -> TopUpStatus:
-    code = topup.decline_code or topup.failure_code
-    reason = DECLINES.get(code) or DECLINES.get(topup.failure_code) or topup.failure_message
     declined = topup.declined_at is not None
     return TopUpStatus(
         title="Your card was declined" if declined else "The payment did not go through",
-        body=f"{reason} {NOT_CHARGED}".strip(),
+        body=f"{sentence_of(topup)} {NOT_CHARGED}".strip(),
         icon="x",
         kind="bad",
         facts=_facts(topup),
