@@ -142,9 +142,15 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="thinnest billing <bi
 
 # --- Payments ---------------------------------------------------------------------------------------------
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env.list("STRIPE_WEBHOOK_SECRET", default=[])  # two while it is rotated
+STRIPE_API_BASE = env.url_of("STRIPE_API_BASE", "http", "https", default="https://api.stripe.com").rstrip("/")
 SANDBOX_ALLOW_PUBLIC = env.bool("SANDBOX_ALLOW_PUBLIC", default=False)
 TOPUP_MIN = env.dollars("TOPUP_MIN", default=Decimal("5.00"))  # dollars
 TOPUP_MAX = env.dollars("TOPUP_MAX", default=Decimal("1000.00"))  # dollars
+AUTO_TOPUP_MONTHLY_LIMIT = env.dollars(
+    "AUTO_TOPUP_MONTHLY_LIMIT", default=Decimal("500.00")
+)  # until its owner says
+AUTO_TOPUPS_PER_DAY = env.int("AUTO_TOPUPS_PER_DAY", default=5)  # in any 24 hours
 TRIAL_GRANT = env.dollars("TRIAL_GRANT", default=Decimal("1.00"))  # dollars, once per address
 STAFF_DAILY_LIMIT = env.dollars("STAFF_DAILY_LIMIT", default=Decimal("100.00"))  # dollars, a day and person
 
