@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 from django.conf import settings
@@ -223,11 +224,11 @@ class Gateway(Protocol):
         ...
 
     def parse_event(self, body: bytes, signature: str) -> Event:
-        """An event as it arrives. Raises BadSignature."""
+        """An event as it arrives; what it tells of may be left to `read_event`. Raises BadSignature."""
         ...
 
     def read_event(self, body: bytes) -> Event:
-        """An event whose signature was verified when it arrived. Raises ForeignEvent."""
+        """An event whose signature was verified when it arrived. Raises ForeignEvent, and Unavailable."""
         ...
 
 
@@ -248,6 +249,15 @@ def gateway() -> Gateway:
     """The configured processor."""
     from billing.gateways.sandbox import SandboxGateway  # it implements what is defined above
 
-    if not is_sandbox():
-        raise Misconfigured("STRIPE_SECRET_KEY is set, but this version has only the sandbox.")
-    return SandboxGateway()
+    if is_sandbox():
+        return SandboxGateway()
+    secrets = tuple(settings.STRIPE_WEBHOOK_SECRET)
+    return _stripe(settings.STRIPE_SECRET_KEY, secrets, mode(), settings.STRIPE_API_BASE)
+
+
+@lru_cache(maxsize=1)
+def _stripe(secret_key: str, webhook_secrets: tuple[str, ...], mode: Mode, api_base: str) -> Gateway:
+    """One client, and so one pool of connections, for the life of the process."""
+    from billing.gateways.stripe import StripeGateway  # it implements what is defined above
+
+    return StripeGateway(secret_key=secret_key, webhook_secrets=webhook_secrets, mode=mode, api_base=api_base)
