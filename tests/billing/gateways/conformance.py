@@ -32,7 +32,7 @@ BACK = "http://127.0.0.1/back"
 class Bench(Protocol):
     gateway: Gateway
     secret: str
-    features: set[str]  # of: on_session, checkout, refund_fails
+    features: set[str]  # of: on_session, checkout, refund_fails, smallest_amount
 
     def card(self, customer: str, kind: str) -> str: ...
     def loose_card(self, kind: str) -> str: ...
@@ -182,6 +182,7 @@ def test_it_rejects_an_unknown_card(bench: Bench, customer: str) -> None:
 
 
 def test_it_rejects_an_amount_below_fifty_cents(bench: Bench, customer: str) -> None:
+    need(bench, "smallest_amount")
     with pytest.raises(Rejected) as refusal:
         charge(bench, customer, bench.card(customer, "ok"), amount=10)
     assert refusal.value.code == "amount_too_small"

@@ -29,7 +29,7 @@ def now() -> datetime:
 
 
 class SandboxBench:
-    features = {"on_session", "checkout", "refund_fails"}
+    features = {"on_session", "checkout", "refund_fails", "smallest_amount"}
 
     def __init__(self) -> None:
         self.gateway: Gateway = SandboxGateway()
