@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import beat_init, setup_logging, task_prerun
+from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from django.conf import settings
 
 from accounts.logs import request_id
@@ -24,6 +24,10 @@ SCHEDULE = {
         "options": {"expires": SWEEP_SECONDS},
     },
     "prove the ledger": {"task": "usage.tasks.verify_ledger", "schedule": crontab(hour=3, minute=17)},
+    "reconcile payments": {
+        "task": "billing.tasks.reconcile_payments",
+        "schedule": crontab(hour=3, minute=47),
+    },
 }
 
 app = Celery("thinnest_billing")
@@ -60,6 +64,14 @@ def keep_our_logging(**_: Any) -> None:
 def adopt_request_id(task_id: str, task: Any, **_: Any) -> None:
     """The log lines of a task carry the id of the request that asked for it."""
     request_id.set(task.request.get("request_id") or task_id)
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_wrong_payments(**_: Any) -> None:
+    from thinnest_billing import startup  # the checks need Django's apps
+
+    startup.refuse_wrong_payments()
 
 
 @beat_init.connect

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from accounts.models import User
 from tests import factories
 from tests.api_client import ApiClient, read
-from thinnest_billing.wsgi import application
+from thinnest_billing.handler import Handler
 from usage.models import Charge
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def asked(path: str, query: str, **headers: str) -> str:
     statuses: list[str] = []
     environ = {"PATH_INFO": path, "QUERY_STRING": query, **headers}
     setup_testing_defaults(environ)
-    answer = application(environ, lambda status, headers: statuses.append(status))
+    answer = Handler()(environ, lambda status, headers: statuses.append(status))
     with closing(answer):
         b"".join(answer)
     return statuses[0]
