@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from billing import topup_sweep
+from billing import reconciliation, topup_sweep
 from billing.gateways import sandbox_bank
 from billing.models import TopUp
 
@@ -20,3 +20,8 @@ def pursue_topup(topup_id: str) -> None:
 @shared_task(name="billing.tasks.deliver_sandbox_events")
 def deliver_sandbox_events() -> None:
     sandbox_bank.deliver_sandbox_events(now=timezone.now())
+
+
+@shared_task(name="billing.tasks.reconcile_payments")
+def reconcile_payments() -> None:
+    reconciliation.reconcile_by_night(now=timezone.now())
