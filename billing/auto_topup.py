@@ -5,18 +5,31 @@ its letter there. It starts no payment: auto_charge does.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import transaction
 
+from accounts.nudges import nudge
 from billing import auto_due, letters, selectors, topup_limits
-from billing.auto_due import Kind
+from billing.auto_due import Kind, Origin, Status
+from billing.gateways import HARD_DECLINES
 from billing.models import AutoTopup, PaymentMethod, TopUp
 from billing.money import ZERO, is_whole_cents, usd
 
 LARGEST_LIMIT = Decimal(1_000_000)  # dollars a month
+RESTS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))  # after a decline; the next one stops
+MEMORY = timedelta(days=2)  # of our own faults
+FRESH: dict[str, Any] = {"failures": 0, "next_attempt_at": None, "stopped_reason": "", "stopped_at": None}
+# Why a top-up ended or is about to (its failure_code):
+SUPERSEDED = "superseded"  # its card holder need not confirm any more: to be canceled
+EXPIRED = "confirmation_expired"
+CARD_GONE = "resource_missing"  # the processor's word
 Stopped = AutoTopup.Stopped
 
 
@@ -131,5 +144,85 @@ def stop(account_id: UUID, reason: AutoTopup.Stopped, *, now: datetime, topup: T
     on = AutoTopup.objects.filter(pk=account_id, enabled=True)
     if not on.update(enabled=False, stopped_reason=reason, stopped_at=now):
         return False
+    supersede(account_id, now=now)
     letters.auto_topup_stopped(account_id, reason=reason, topup=topup, now=now)
     return True
+
+
+def card_removed(account_id: UUID, card: str, *, now: datetime) -> None:
+    """A card is gone: without its card auto-topup stops."""
+    if AutoTopup.objects.filter(pk=account_id, card=card).exists():
+        stop(account_id, Stopped.CARD_REMOVED, now=now)
+
+
+def succeeded(topup: TopUp, *, now: datetime) -> None:
+    """A top-up of any origin came in: what went wrong before is forgotten. This never switches on."""
+    AutoTopup.objects.filter(pk=topup.account_id).update(**FRESH)
+    supersede(topup.account_id, now=now)
+
+
+def supersede(account_id: UUID, *, now: datetime) -> None:
+    """A payment that waits for its card holder is not wanted any more. It is canceled after the commit."""
+    waiting = TopUp.objects.filter(account_id=account_id, origin=Origin.AUTO, status=Status.REQUIRES_ACTION)
+    for topup_id in waiting.values_list("pk", flat=True):
+        from billing.tasks import pursue_topup  # the tasks import this module
+
+        waiting.filter(pk=topup_id).update(failure_code=SUPERSEDED, next_look_at=now)
+        transaction.on_commit(partial(nudge, pursue_topup, str(topup_id)), robust=True)
+
+
+def followed(topup: TopUp, *, now: datetime) -> None:
+    """One of its own payments changed, short of succeeding."""
+    if topup.status == Status.REQUIRES_ACTION:
+        letters.confirm_payment(topup, now=now)
+    elif topup.status in (Status.FAILED, Status.CANCELED) and topup.failure_code != SUPERSEDED:
+        _failed(topup, now=now)
+
+
+def _failed(topup: TopUp, *, now: datetime) -> None:
+    """Try again later, or stop. What happened to a card that is not charged any more only is told."""
+    auto = of(topup.account_id)
+    if auto is None or not auto.enabled:
+        return
+    if topup.card == auto.card:
+        auto.failures += not _is_our_fault(topup)
+        if reason := _reason_to_stop(topup, auto.failures):
+            stop(auto.account_id, reason, now=now, topup=topup)
+            return
+        auto.next_attempt_at = now + _rest(auto, topup, now=now)
+        auto.save(update_fields=["failures", "next_attempt_at"])
+    letters.auto_topup_failed(topup, next_attempt_at=auto.next_attempt_at or now, now=now)
+
+
+def _is_our_fault(topup: TopUp) -> bool:
+    """Neither the bank nor the card holder said no: wrong credentials, or a payment that never arrived."""
+    return topup.status == Status.FAILED and topup.declined_at is None
+
+
+def _reason_to_stop(topup: TopUp, failures: int) -> AutoTopup.Stopped | None:
+    codes = {topup.failure_code, topup.decline_code}
+    if EXPIRED in codes:
+        return Stopped.CONFIRMATION_EXPIRED
+    if CARD_GONE in codes:
+        return Stopped.CARD_REMOVED
+    if topup.declined_at and not HARD_DECLINES.isdisjoint(codes):
+        return Stopped.DECLINED
+    return Stopped.DECLINED_REPEATEDLY if failures > len(RESTS) else None
+
+
+def _rest(auto: AutoTopup, topup: TopUp, *, now: datetime) -> timedelta:
+    """How long until the next attempt. Our own faults wait ever longer too, but never stop it."""
+    if not _is_our_fault(topup):
+        return RESTS[auto.failures - 1]
+    recent = auto_due.rows_of(auto).filter(status=Status.FAILED, declined_at=None, ended_at__gt=now - MEMORY)
+    return RESTS[min(recent.exclude(pk=topup.pk).count(), len(RESTS) - 1)]
+
+
+def tell_limit(auto: AutoTopup, limit: Kind, *, now: datetime) -> None:
+    """Say that a limit holds it back, once a limit and local day."""
+    name = {Kind.COUNT_LIMIT: "count", Kind.MONTH_LIMIT: "month"}[limit]
+    column, today = f"{name}_limit_told_on", now.astimezone(ZoneInfo(auto.account.timezone)).date()
+    told_on = getattr(auto, column)
+    if told_on is None or told_on < today:
+        AutoTopup.objects.filter(pk=auto.pk).update(**{column: today})
+        letters.auto_topup_limited(auto, limit=name, now=now)

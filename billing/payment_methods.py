@@ -4,22 +4,28 @@ The processor is asked first, outside any transaction; our rows follow. A card o
 whatever order events arrive.
 """
 
+import logging
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from accounts import ids
 from accounts.models import User
-from billing import gateways
+from billing import auto_topup, gateways, ledger
 from billing.errors import PaymentMethodNotFound
 from billing.gateways import Card, Page, ReferenceReused, Rejected, sandbox_bank
 from billing.models import Customer, PaymentMethod
 
 CURRENCY = "usd"
+GONE = "resource_missing"  # the processor's word for what it never knew, or has deleted
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 def of_account(account_id: UUID) -> QuerySet[PaymentMethod]:
@@ -61,18 +67,63 @@ def _owner_email(account_id: UUID) -> str:
     return owners.order_by("created_at").values_list("email", flat=True)[0]
 
 
-def setup_page(account_id: UUID) -> Page:
+def _ask(account_id: UUID, ask: Callable[[str], T], *, now: datetime) -> T:
+    """Ask about the account's customer; one that the processor has deleted is made anew first."""
+    customer = customer_of(account_id)
+    try:
+        return ask(customer)
+    except Rejected as refusal:
+        if not learn(refusal, customer=customer, now=now):
+            raise
+    return ask(customer_of(account_id))
+
+
+def learn(refusal: Rejected, *, customer: str, card: str = "", now: datetime) -> bool:
+    """Forget the customer or the card that the processor says it does not know. False: it says something else."""
+    if refusal.code != GONE:
+        return False
+    if refusal.param == "customer":
+        _leave(customer, now=now)
+    elif card:
+        forget(card, now=now)
+    return refusal.param == "customer" or bool(card)
+
+
+def _leave(customer: str, *, now: datetime) -> None:
+    """The processor has deleted a customer, and its cards with it: the next one takes a number of its own."""
+    known = Customer.objects.filter(mode=gateways.mode(), gateway_id=customer)
+    if known.update(gateway_id=None, number=F("number") + 1):
+        log.error("The processor no longer knows the customer %s.", customer)
+    cards = PaymentMethod.objects.filter(mode=gateways.mode(), customer=customer, removed_at=None)
+    for card in list(cards.values_list("gateway_id", flat=True)):
+        forget(card, now=now)
+
+
+def explain(refusal: Rejected) -> str:
+    """A refusal in the customer's words."""
+    if refusal.code != GONE:
+        return str(refusal)
+    if refusal.param == "customer":
+        return "The payment service has deleted what it had saved for you, cards too. Please pay with a new card."
+    return "The payment service no longer knows this card. Please add it again, or pay with another."
+
+
+def setup_page(account_id: UUID, *, now: datetime) -> Page:
     """The processor's page that saves a card."""
     back = settings.SITE_URL + reverse("payment_methods")
-    return gateways.gateway().card_setup(
-        reference=ids.public("acct", account_id), customer=customer_of(account_id), currency=CURRENCY,
-        success_url=f"{back}?returned=1", cancel_url=back,
+    return _ask(
+        account_id,
+        lambda customer: gateways.gateway().card_setup(
+            reference=ids.public("acct", account_id), customer=customer, currency=CURRENCY,
+            success_url=f"{back}?returned=1", cancel_url=back,
+        ),
+        now=now,
     )  # fmt: skip
 
 
 def refresh(account_id: UUID, *, now: datetime) -> None:
     """Fetch the account's cards from the processor: after a page of theirs, faster than the event."""
-    for card in reversed(gateways.gateway().cards(customer_of(account_id))):
+    for card in reversed(_ask(account_id, gateways.gateway().cards, now=now)):
         remember(card, now=now)
 
 
@@ -101,14 +152,16 @@ def _shown(card: Card) -> dict[str, object]:
 
 
 def forget(gateway_id: str, *, now: datetime) -> None:
-    """A card was removed, here or at the processor. The newest of the others becomes the default."""
+    """A card was removed, here or at the processor: the newest other one is the default, auto-topup by it stops."""
     with transaction.atomic():
         row = PaymentMethod.objects.filter(gateway_id=gateway_id, removed_at=None).first()
         if row is None:
             return
+        ledger.lock(row.account_id)  # auto-topup decides under it
         _lock(row.account_id)
         PaymentMethod.objects.filter(pk=row.pk).update(removed_at=now, is_default=False)
         _need_a_default(row.account_id)
+        auto_topup.card_removed(row.account_id, gateway_id, now=now)
 
 
 def make_default(account_id: UUID, gateway_id: str) -> PaymentMethod:
@@ -126,7 +179,7 @@ def remove(account_id: UUID, gateway_id: str, *, now: datetime) -> PaymentMethod
     try:
         gateways.gateway().remove_card(gateway_id)
     except Rejected as refusal:
-        if refusal.code != "resource_missing":  # else: gone already, which is what was wanted
+        if refusal.code != GONE:  # else: gone already, which is what was wanted
             raise
     forget(gateway_id, now=now)
     return card

@@ -1,4 +1,4 @@
-"""What billing does when an account is born."""
+"""What billing does when an account is born, and when its money moved."""
 
 from uuid import UUID
 
@@ -6,7 +6,8 @@ from django.dispatch import receiver
 
 from accounts.models import Account
 from accounts.signals import account_opened
-from billing import grants, ledger
+from billing import crossings, grants, ledger
+from billing.signals import billing_changed
 
 
 @receiver(account_opened)
@@ -16,3 +17,9 @@ def open_the_balance(account_id: UUID, **_: object) -> None:
     assert born_at is not None, "the signal says that the account is open"
     ledger.open_balance(account_id, now=born_at)
     grants.grant_trial(account_id, now=born_at)
+
+
+@receiver(billing_changed)
+def look_at_auto_topup(account_id: UUID, **_: object) -> None:
+    """After every commit that moved money or a hold."""
+    crossings.notice(account_id)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import ids
-from billing import gateways, installation, ledger
+from billing import auto_topup, gateways, installation, ledger, letters
 from billing.gateways import Payment
 from billing.models import Mode, TopUp
 from billing.money import from_cents
@@ -38,13 +38,25 @@ def settle(payment: Payment, *, now: datetime | None = None) -> TopUp | None:
     with transaction.atomic():
         ledger.lock(account_id)
         topup = rows.select_for_update().get()
+        before = topup.status
         _refuse_foreign(topup, payment)
         if payment.status is gateways.Status.SUCCEEDED:
             _credit(topup, payment, now=now)
         elif topup.is_open:
             _follow(topup, payment, now=now or timezone.now())
         topup.save()
+        if topup.status != before:
+            _tell(topup, now=now or timezone.now())
     return topup
+
+
+def _tell(topup: TopUp, *, now: datetime) -> None:
+    """What a new state means for auto-topup and which letter it writes, in the transaction that made it."""
+    if topup.status == Status.SUCCEEDED:
+        letters.topup_added(topup, now=now)
+        auto_topup.succeeded(topup, now=now)
+    elif topup.origin == TopUp.Origin.AUTO:
+        auto_topup.followed(topup, now=now)
 
 
 def _refuse_foreign(topup: TopUp, payment: Payment) -> None:
@@ -105,12 +117,17 @@ def _wants_its_holder(topup: TopUp, payment: Payment) -> bool:
 
 
 def _finish_unpaid(topup: TopUp, payment: Payment, *, now: datetime) -> None:
-    failed = payment.status is gateways.Status.FAILED
-    topup.status = Status.FAILED if failed else Status.CANCELED
-    topup.declined_at = now if failed else None
+    declined = payment.status is gateways.Status.FAILED
+    topup.declined_at = now if declined else None
+    topup.ended_at, topup.next_look_at, topup.action_url = now, None, ""
+    if not declined and topup.failure_code in (auto_topup.SUPERSEDED, auto_topup.EXPIRED):  # canceled by us
+        expired = topup.failure_code == auto_topup.EXPIRED
+        topup.status = Status.FAILED if expired else Status.CANCELED
+        topup.failure_message = "The payment was not confirmed in time." if expired else ""
+        return
+    topup.status = Status.FAILED if declined else Status.CANCELED
     topup.failure_code, topup.decline_code = payment.code, payment.decline_code
     topup.failure_message = payment.message[:400]
-    topup.ended_at, topup.next_look_at, topup.action_url = now, None, ""
 
 
 def still_open(topup: TopUp, *, now: datetime | None, **changes: object) -> None:
@@ -122,10 +139,15 @@ def end(
     topup: TopUp, status: TopUp.Status, *, code: str = "", message: str = "", now: datetime | None = None
 ) -> None:
     """End a top-up that no payment came of, unless it has ended meanwhile."""
-    TopUp.objects.filter(pk=topup.pk, status__in=TopUp.OPEN).update(
-        status=status, failure_code=code, failure_message=message[:400], action_url="", next_look_at=None,
-        ended_at=now or timezone.now(),
-    )  # fmt: skip
+    with transaction.atomic():
+        ledger.lock(topup.account_id)
+        row = TopUp.objects.select_for_update().get(pk=topup.pk)
+        if not row.is_open:
+            return
+        row.status, row.failure_code, row.failure_message = status, code, message[:400]
+        row.ended_at, row.next_look_at, row.action_url = now or timezone.now(), None, ""
+        row.save()
+        _tell(row, now=row.ended_at)
 
 
 def next_look(topup: TopUp, *, now: datetime) -> datetime:

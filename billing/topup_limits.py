@@ -12,6 +12,7 @@ from billing.models import TopUp
 from billing.money import is_whole_cents, usd
 
 HOUR = timedelta(hours=1)
+NOT_ASKED_FOR = (TopUp.Origin.STAFF, TopUp.Origin.AUTO)  # auto-topup has limits of its own
 REST = timedelta(hours=24)  # after too many declines: somebody may be trying stolen cards
 
 
@@ -51,7 +52,7 @@ def resting_until(account_id: UUID, *, now: datetime) -> datetime | None:
 def _check_rate(account_id: UUID, *, now: datetime) -> None:
     limit = settings.TOPUPS_PER_HOUR
     recent = TopUp.objects.filter(account_id=account_id, created_at__gt=now - HOUR)
-    recent = recent.exclude(origin=TopUp.Origin.STAFF).order_by("-created_at")
+    recent = recent.exclude(origin__in=NOT_ASKED_FOR).order_by("-created_at")
     times = list(recent.values_list("created_at", flat=True)[:limit])
     if len(times) == limit:
         wait = _seconds(times[-1] + HOUR - now)

@@ -4,6 +4,8 @@ import logging
 from datetime import datetime, timedelta
 
 from billing import gateways, settling, topups
+from billing.auto_due import PATIENCE
+from billing.auto_topup import EXPIRED, SUPERSEDED
 from billing.gateways import GatewayError
 from billing.models import TopUp
 from billing.settling import Status
@@ -11,7 +13,6 @@ from billing.settling import Status
 KEY_LIFE = timedelta(hours=23)  # a processor may forget keys after a day: then only look, never ask again
 PAGE_START = timedelta(minutes=25)  # a page made later would be refused: it must live half an hour
 PAGE_OVER = timedelta(minutes=65)
-PATIENCE = timedelta(hours=23)  # for the card holder to confirm
 STUCK = timedelta(minutes=10)
 BATCH = 500  # rows a pass
 log = logging.getLogger(__name__)
@@ -43,10 +44,12 @@ def pursue(topup: TopUp, *, now: datetime) -> TopUp:
     age = now - topup.created_at
     if topup.status in (Status.CREATED, Status.UNKNOWN):
         return _ask_again(topup, age)
+    if topup.failure_code == SUPERSEDED:
+        return topups.withdraw(topup)
     topup = topups.look(topup)
     over = PAGE_OVER if topup.page_id else PATIENCE
     if topup.status == Status.REQUIRES_ACTION and age >= over:
-        return topups.withdraw(topup)
+        return topups.withdraw(topup, why=EXPIRED if topup.origin == TopUp.Origin.AUTO else "")
     return topup
 
 

@@ -17,10 +17,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import ids
-from billing import gateways, installation, ledger, payment_methods, topup_limits
+from billing import (
+    auto_topup,
+    gateways,
+    installation,
+    ledger,
+    letters,
+    notices,
+    payment_methods,
+    topup_limits,
+)
 from billing.errors import FormReused, IdempotencyKeyReused, PaymentsUnavailable
 from billing.gateways import Misconfigured, Page, Payment, ReferenceReused, Rejected, Unavailable
-from billing.models import Mode, TopUp
+from billing.models import Mode, PaymentMethod, TopUp
 from billing.money import to_cents
 from billing.settling import FIRST_LOOK, end, settle, still_open
 
@@ -65,16 +74,23 @@ def begin(account_id: UUID, order: Order, *, now: datetime) -> tuple[TopUp, bool
         if seen is not None:
             return seen, False
         topup_limits.check(account_id, now=now)
-        topup = TopUp(
-            id=order.topup_id or ids.uuid7(), account_id=account_id, mode=gateways.mode(), origin=order.origin,
-            actor=order.actor, amount=order.amount, card=order.card, customer=customer, description=DESCRIPTION,
-            save_card=order.save_card, off_session=order.origin == Origin.API, created_at=now,
-            idempotency_key=order.idempotency_key, brand=card.brand if card else "",
-            last4=card.last4 if card else "", next_look_at=now + FIRST_LOOK,
-        )  # fmt: skip
-        topup.return_url = f"{page_url(topup)}?returned=1"
-        topup.save(force_insert=True)
-    return topup, True
+        return insert(account_id, order, customer=customer, card=card, now=now), True
+
+
+def insert(
+    account_id: UUID, order: Order, *, customer: str, card: PaymentMethod | None, now: datetime
+) -> TopUp:
+    """The row of an order that is allowed, under the Balance lock. Commit it, then `pay`."""
+    topup = TopUp(
+        id=order.topup_id or ids.uuid7(), account_id=account_id, mode=gateways.mode(), origin=order.origin,
+        actor=order.actor, amount=order.amount, card=order.card, customer=customer, description=DESCRIPTION,
+        save_card=order.save_card, off_session=order.origin in (Origin.API, Origin.AUTO), created_at=now,
+        idempotency_key=order.idempotency_key, brand=card.brand if card else "",
+        last4=card.last4 if card else "", next_look_at=now + FIRST_LOOK,
+    )  # fmt: skip
+    topup.return_url = f"{page_url(topup)}?returned=1"
+    topup.save(force_insert=True)
+    return topup
 
 
 def _repeated(account_id: UUID, order: Order, *, now: datetime) -> TopUp | None:
@@ -108,11 +124,13 @@ def pay(topup: TopUp, *, now: datetime | None = None) -> TopUp:
         log.warning("%s: outcome unknown: %s", topup.public_id, error)
         still_open(topup, now=now, status=Status.UNKNOWN)
     except Rejected as refusal:
-        if refusal.code == "resource_missing" and topup.card:
-            payment_methods.forget(topup.card, now=now or timezone.now())
-        end(topup, Status.FAILED, code=refusal.code or "rejected", message=str(refusal), now=now)
+        said = payment_methods.explain(refusal)
+        end(topup, Status.FAILED, code=refusal.code or "rejected", message=said, now=now)
+        at = now or timezone.now()
+        payment_methods.learn(refusal, customer=topup.customer, card=topup.card, now=at)
     except Misconfigured as error:
         log.error("%s: the processor does not accept our credentials: %s", topup.public_id, error)
+        _tell_staff(error, topup, now=now or timezone.now())
         end(topup, Status.FAILED, code="misconfigured", message="Payments are not available now.", now=now)
     else:
         _take(topup, answer, now=now)
@@ -134,6 +152,12 @@ def _ask(topup: TopUp) -> Payment | Page:
         **frozen, success_url=topup.return_url, cancel_url=topup.return_url, save_card=topup.save_card,
         expires_at=topup.created_at + PAGE_LIFE,
     )  # fmt: skip
+
+
+def _tell_staff(error: Misconfigured, topup: TopUp, *, now: datetime) -> None:
+    """Once a day: whoever wants to pay meets it."""
+    text = f"The processor does not accept our credentials, so nobody can pay: {error}"
+    notices.tell_staff(f"misconfigured:{now:%Y-%m-%d}", text, topup=topup, now=now)
 
 
 def _take(topup: TopUp, answer: Payment | Page, *, now: datetime | None) -> None:
@@ -176,11 +200,13 @@ def confirm(topup: TopUp, *, now: datetime | None = None) -> TopUp:
     return topup
 
 
-def withdraw(topup: TopUp, *, now: datetime | None = None) -> TopUp:
+def withdraw(topup: TopUp, *, why: str = "", now: datetime | None = None) -> TopUp:
     """Cancel a payment that waits for its card holder: at the processor first. If that was too late, it counts."""
     gateway = gateways.gateway()
     if topup.status != Status.REQUIRES_ACTION:
         return topup
+    if why:  # written first: whoever hears that it was canceled must know that it was us
+        TopUp.objects.filter(pk=topup.pk, status=Status.REQUIRES_ACTION).update(failure_code=why)
     if topup.page_id:
         try:
             gateway.close_page(topup.page_id)
@@ -207,6 +233,8 @@ def record_manual(
             created_at=at, ended_at=at,
         )  # fmt: skip
         ledger.credit_topup(account_id, amount, key=str(topup.id), actor=actor, now=now)
+        letters.topup_added(topup, now=at)
+        auto_topup.succeeded(topup, now=at)
     return topup
 
 
