@@ -3,13 +3,16 @@
 from django.urls import path
 
 from billing import sandbox_views
-from billing.views import add_funds, payment_methods, topups, webhook
+from billing.views import add_funds, payment_methods, receipts, topups, webhook
 
 urlpatterns = [
     path("settings/billing/add-funds/", add_funds.add_funds, name="add_funds"),
     path("settings/billing/topups/<str:topup_id>/", topups.topup, name="topup"),
     path("settings/billing/topups/<str:topup_id>/confirm/", topups.confirm_topup, name="confirm_topup"),
     path("settings/billing/topups/<str:topup_id>/cancel/", topups.cancel_topup, name="cancel_topup"),
+    path("settings/billing/receipts/", receipts.receipts_page, name="receipts"),
+    path("settings/billing/receipts/<str:topup_id>/", receipts.receipt, name="receipt"),
+    path("settings/billing/details/", receipts.billing_details, name="billing_details"),
     path("settings/billing/payment-methods/", payment_methods.payment_method_list, name="payment_methods"),
     path("settings/billing/payment-methods/add/", payment_methods.add_card, name="add_card"),
     path(

@@ -28,6 +28,7 @@ SETTINGS = (
 BILLING_TABS = (
     ("overview", "Overview"),
     ("records", "Records"),
+    ("receipts", "Receipts"),
     ("payment_methods", "Payment methods"),
     ("pricing", "Pricing"),
 )

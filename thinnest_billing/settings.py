@@ -153,6 +153,10 @@ AUTO_TOPUP_MONTHLY_LIMIT = env.dollars(
 AUTO_TOPUPS_PER_DAY = env.int("AUTO_TOPUPS_PER_DAY", default=5)  # in any 24 hours
 TRIAL_GRANT = env.dollars("TRIAL_GRANT", default=Decimal("1.00"))  # dollars, once per address
 STAFF_DAILY_LIMIT = env.dollars("STAFF_DAILY_LIMIT", default=Decimal("100.00"))  # dollars, a day and person
+# Printed on receipts as who was paid.
+SELLER_NAME = env.str("SELLER_NAME", default="thinnest")
+SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="", multiline=True)  # lines, parted by \n
+SELLER_TAX_ID = env.str("SELLER_TAX_ID", default="")
 
 # --- Limits of the API (2-api has the table) ----------------------------------------------------------------
 RATE_ACCOUNT_KEY = env.int("RATE_ACCOUNT_KEY", default=600)  # requests a minute
