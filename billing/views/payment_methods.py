@@ -53,7 +53,7 @@ def add_card(request: HttpRequest) -> HttpResponse:
         url = request.session.pop("card_page", "")
         return render(request, "billing/add_card.html", context | {"forward": url})
     try:
-        page = payment_methods.setup_page(request.account.id)
+        page = payment_methods.setup_page(request.account.id, now=timezone.now())
     except GatewayError as error:
         log.warning("Add a card for %s: %s", request.account.public_id, error)
         messages.error(request, "The payment service does not answer. No card was saved; please try again.")
