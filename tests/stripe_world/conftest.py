@@ -5,7 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
+from tests.stripe_world.product import Product
+from tests.stripe_world.road import Road
 from tests.stripe_world.world import SECRET_KEY, WEBHOOK_SECRET, World, served
 
 collect_ignore_glob = [] if os.environ.get("STRIPE_WORLD") else ["test_*.py"]
@@ -32,3 +36,18 @@ def world(server: str, settings: Settings) -> Iterator[World]:
     settings.STRIPE_API_BASE = fresh.url
     yield fresh
     fresh.close()
+
+
+@pytest.fixture
+def product(live_server: LiveServer, world: World, ada: User) -> Product:
+    """The product over HTTP, and ada, whom the world knows as a customer without cards."""
+    return Product(live_server.url, world, ada)
+
+
+@pytest.fixture
+def road(world: World, settings: Settings) -> Iterator[Road]:
+    """From now on the product reaches the world through a proxy that loses answers."""
+    way = Road(world.url)
+    settings.STRIPE_API_BASE = way.url
+    yield way
+    way.close()
