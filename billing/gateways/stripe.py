@@ -53,7 +53,7 @@ class StripeGateway:
             return made.id
 
     def cards(self, customer: str) -> list[Card]:
-        with translated():
+        with translated(about="customer"):
             saved = self.v1.customers.payment_methods.list(customer, {"type": "card", "limit": 100})
             return [as_card(method) for method in saved.auto_paging_iter()]
 

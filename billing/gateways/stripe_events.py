@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import stripe
 
-from billing.gateways import BadSignature, Event, ForeignEvent, GatewayError, Payment, Status, signatures
+from billing.gateways import (
+    BadSignature,
+    Dispute,
+    Event,
+    ForeignEvent,
+    FraudWarning,
+    GatewayError,
+    Payment,
+    Refund,
+    Status,
+    signatures,
+)
 from billing.gateways.stripe_errors import translated
 from billing.gateways.stripe_objects import (
     as_card,
@@ -110,21 +121,24 @@ def _told(known: Event, kind: str, source: Any, gateway: "StripeGateway") -> Eve
     if kind == "payment_intent":
         payment = _with_charge(as_payment(source), gateway)
         return replace(known, object=payment, reference=payment.reference, installation=payment.installation)
-    if kind == "refund":
-        return replace(
-            known,
-            object=as_refund(source),
-            reference=part(source, "metadata", "refund"),
-            installation=installation,
-        )
-    if kind == "dispute":
-        return replace(known, object=as_dispute(source))
-    if kind == "radar.early_fraud_warning":
-        return replace(known, object=as_warning(source))
+    if kind == "payment_method":
+        return replace(known, object=as_card(source) if part(source, "card") else None)
     if kind == "checkout.session":
         reference = part(source, "client_reference_id")
         return replace(known, object=as_page(source), reference=reference, installation=installation)
-    return replace(known, object=as_card(source) if part(source, "card") else None)
+    if not part(source, "payment_intent"):  # of something that we cannot have made
+        return known
+    told = _OF_A_PAYMENT[kind](source)
+    return replace(
+        known, object=told, reference=part(source, "metadata", "refund"), installation=installation
+    )
+
+
+_OF_A_PAYMENT: dict[str, Callable[[Any], Refund | Dispute | FraudWarning]] = {
+    "refund": as_refund,
+    "dispute": as_dispute,
+    "radar.early_fraud_warning": as_warning,
+}
 
 
 def _with_charge(payment: Payment, gateway: "StripeGateway") -> Payment:
