@@ -1,27 +1,35 @@
 """What guarantees an outcome: every open top-up is looked at again, whoever died in the middle of it."""
 
 import logging
+import time
 from datetime import datetime, timedelta
 
-from billing import gateways, settling, topups
+from billing import gateways, notices, settling, topups
 from billing.auto_due import PATIENCE
-from billing.auto_topup import EXPIRED, SUPERSEDED
+from billing.auto_outcomes import EXPIRED
+from billing.auto_topup import SUPERSEDED
 from billing.gateways import GatewayError
 from billing.models import TopUp
+from billing.money import usd
 from billing.settling import Status
 
 KEY_LIFE = timedelta(hours=23)  # a processor may forget keys after a day: then only look, never ask again
 PAGE_START = timedelta(minutes=25)  # a page made later would be refused: it must live half an hour
 PAGE_OVER = timedelta(minutes=65)
 STUCK = timedelta(minutes=10)
+SLOW = timedelta(days=10)  # for a bank to bring the money: then staff are told
 BATCH = 500  # rows a pass
+PASS = 45.0  # seconds; a processor that hangs must not keep the sweep's other steps waiting
 log = logging.getLogger(__name__)
 
 
 def pursue_open_topups(*, now: datetime) -> None:
     """A step of the sweep: look at each open top-up that is due, and go on when one fails."""
     due = TopUp.objects.filter(mode=gateways.mode(), next_look_at__lte=now).order_by("next_look_at")
+    over = time.monotonic() + PASS
     for topup in due[:BATCH]:
+        if time.monotonic() > over:
+            break
         if not _claim(topup, now=now):
             continue
         try:
@@ -50,12 +58,17 @@ def pursue(topup: TopUp, *, now: datetime) -> TopUp:
     over = PAGE_OVER if topup.page_id else PATIENCE
     if topup.status == Status.REQUIRES_ACTION and age >= over:
         return topups.withdraw(topup, why=EXPIRED if topup.origin == TopUp.Origin.AUTO else "")
+    if topup.status == Status.PROCESSING and age >= SLOW:
+        text = f"{topup.public_id} of {usd(topup.amount)} has been processing since {topup.created_at:%d %B}."
+        notices.tell_staff(f"topup-processing:{topup.pk}", text, topup=topup, now=now)
     return topup
 
 
 def _ask_again(topup: TopUp, age: timedelta) -> TopUp:
     if age < (KEY_LIFE if topup.card else PAGE_START):
-        return topups.pay(topup)
+        topup = topups.pay(topup)
+        # A 500 may be stored under the key, and repeated for a day, although the money has moved.
+        return topups.look(topup) if topup.status == Status.UNKNOWN and topup.card else topup
     topup = topups.look(topup)
     if topup.status in (Status.CREATED, Status.UNKNOWN):
         if topup.card:

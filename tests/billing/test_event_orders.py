@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User
+from accounts.models import Mail, User
 from billing import gateways, settling, topup_sweep, topups, webhooks
 from billing.gateways import Payment, sandbox_bank, sandbox_cards, sandbox_events, signatures
 from billing.gateways.sandbox import SandboxGateway
@@ -66,12 +66,13 @@ def five_events(user: User) -> tuple[TopUp, list[bytes]]:
 
 @pytest.mark.django_db(transaction=True)
 def test_it_credits_once_for_fifty_deliveries_over_http(ada: User, live_server: LiveServer) -> None:
-    """No 500, no deadlock: one credit, one receipt."""
+    """No 500, no deadlock: one credit, one receipt, one letter."""
     topup, body = paid_there(ada)
     assert in_parallel(50, lambda _: post(live_server.url, body)) == [200] * 50
     assert credits(ada) == [25]
     [receipt] = EventReceipt.objects.filter(type="payment_intent.succeeded")
     assert receipt.state == "processed"
+    assert [topup.public_id in letter.text for letter in Mail.objects.all()] == [True]
     topup.refresh_from_db()
     assert topup.status == "succeeded"
 
