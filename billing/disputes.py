@@ -1,55 +1,76 @@
-"""Disputes: the card holder's bank takes a payment back, and the balance with it, until the dispute is won."""
+"""Disputes: the card holder's bank takes a payment back, and the balance with it, until the dispute is won.
+
+An inquiry (`warning_…`) only asks and moves no money. An early fraud warning moves none either: staff may refund
+before a dispute comes of it.
+"""
 
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Sum
-from django.utils import timezone
 
-from billing import gateways, ledger
-from billing.models import Dispute, LedgerEntry, TopUp
-from billing.money import from_cents
-
-WON, LOST = "won", "lost"
+from billing import auto_topup, claims, gateways, ledger, notices
+from billing.models import AutoTopup, Dispute, TopUp
+from billing.money import from_cents, usd
 
 
-def record(dispute: gateways.Dispute, topup: TopUp, *, now: datetime | None = None) -> Dispute:
-    """Make our row say what the processor says, in any order of events, and move the money once.
-
-    Takes at most what the top-up brought in and other disputes have left. Inquiries (`warning_…`) move nothing.
-    """
+def record(dispute: gateways.Dispute, topup: TopUp, *, now: datetime) -> Dispute:
+    """Make our row say what the processor says, in any order of events, and move the money once."""
     with transaction.atomic():
         ledger.lock(topup.account_id)
         topup = TopUp.objects.select_for_update().get(pk=topup.pk)
         row, _ = Dispute.objects.select_for_update().get_or_create(
             pk=dispute.id,
             defaults={
-                "topup": topup, "mode": topup.mode, "amount": from_cents(dispute.amount),
-                "status": dispute.status, "created_at": now or timezone.now(),
+                "topup": topup, "mode": topup.mode, "amount": from_cents(dispute.amount), "created_at": now,
             },
         )  # fmt: skip
-        if row.status not in (WON, LOST):  # the last word has been spoken
-            row.status = dispute.status
-        _move(row, topup, now=now)
-        row.save()
+        if _stage(dispute.status) >= _stage(row.status) and row.status not in Dispute.DECIDED:
+            _advance(row, dispute.status, topup, now=now)
     return row
 
 
-def _move(row: Dispute, topup: TopUp, *, now: datetime | None) -> None:
-    actor, key = f"gateway {topup.mode}", row.id
-    if row.status == WON:
-        if row.taken:
-            kind = LedgerEntry.Kind.DISPUTE_WON
-            ledger.give_back(topup.account_id, kind, row.taken, key=key, actor=actor, now=now)
-    elif not row.status.startswith("warning_") and not row.taken:
-        row.taken = min(row.amount, left(topup))
-        if row.taken:
-            kind = LedgerEntry.Kind.DISPUTE
-            ledger.take_back(topup.account_id, kind, row.taken, key=key, actor=actor, now=now)
+def _stage(status: str) -> int:
+    """Late news never lead back: asked, then asked no more, then disputed, then decided."""
+    if not status or status in Dispute.DECIDED:
+        return 4 if status else 0
+    if status.startswith(Dispute.INQUIRY):
+        return 2 if status == "warning_closed" else 1
+    return 3
 
 
-def left(topup: TopUp) -> Decimal:
-    """What a top-up brought in and no dispute has taken, in dollars."""
-    taken = topup.disputes.exclude(status=WON).aggregate(total=Sum("taken"))["total"]
-    return topup.credited - (taken or Decimal(0))
+def _advance(row: Dispute, status: str, topup: TopUp, *, now: datetime) -> None:
+    moved_money, row.status = row.moves_money, status
+    row.save(update_fields=["status"])
+    if row.moves_money and not moved_money:
+        auto_topup.stop(topup.account_id, AutoTopup.Stopped.DISPUTED, now=now, topup=topup)
+    if status == Dispute.WON:
+        claims.give_back(row, topup)
+    claims.take(topup)
+    row.refresh_from_db()
+    _tell(row, topup, now=now)
+
+
+def _tell(row: Dispute, topup: TopUp, *, now: datetime) -> None:
+    what = f"of {usd(row.amount)} on the top-up {topup.public_id} ({row.id})"
+    if row.status == Dispute.WON:
+        word, text = "won", f"The dispute {what} was won: {usd(row.taken)} went back to the balance."
+    elif row.status == Dispute.LOST:
+        word, text = "lost", f"The dispute {what} was lost: {usd(row.taken)} stays taken from the balance."
+    elif row.moves_money:
+        word = "opened"
+        text = f"A dispute {what} took {usd(row.taken)} from the balance. Answer it at the processor in time."
+    else:
+        word = "inquiry"
+        text = (
+            f"The bank asks about a payment {what}. No money has moved; answer it at the processor in time."
+        )
+    notices.tell_staff(f"dispute:{row.id}:{word}", text, topup=topup, now=now)
+
+
+def warn(warning: gateways.FraudWarning, topup: TopUp, *, now: datetime) -> None:
+    """The card network suspects a payment: staff look, and refund it where it was not its card's holder."""
+    text = (
+        f"The card network warns of fraud ({warning.kind or 'no reason given'}) on the top-up {topup.public_id} of "
+        f"{usd(topup.credited)}. No money has moved. A refund now may prevent a dispute."
+    )
+    notices.tell_staff(f"fraud:{warning.id}", text, topup=topup, now=now)

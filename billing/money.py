@@ -29,6 +29,11 @@ def balance_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_DOWN)
 
 
+def whole_cents_of(amount: Decimal) -> Decimal:
+    """As many whole cents as an amount (>= 0) holds, in dollars: what a card can be paid back."""
+    return amount.quantize(CENT, ROUND_DOWN)
+
+
 def is_whole_cents(amount: Decimal) -> bool:
     return amount.is_finite() and amount == amount.quantize(CENT, ROUND_DOWN)
 

@@ -35,6 +35,28 @@ LINKED = """
         WINDOW w AS (PARTITION BY e.account_id ORDER BY e.seq)
     ) SELECT account_id, format('entry %%s', seq) FROM linked WHERE seq > mark AND """
 
+# What left (or came back to) an account's balance for each refund and dispute. A claim that took in several steps has
+# several entries: what follows the colon of a key tells them apart.
+CLAIMED = """
+    WITH claim AS (
+        SELECT r.account_id, 'refund' AS kind, CASE WHEN r.origin = 'gateway' THEN r.gateway_id ELSE r.id::text END AS key,
+            r.taken, r.status = 'failed' AS is_over
+        FROM billing_refund r WHERE r.account_id = ANY(%(accounts)s)
+        UNION ALL
+        SELECT t.account_id, 'dispute', d.id, d.taken, d.status = 'won'
+        FROM billing_dispute d JOIN billing_topup t ON t.id = d.topup_id WHERE t.account_id = ANY(%(accounts)s)
+    ), posted AS (
+        SELECT e.account_id, CASE e.kind WHEN 'reversal' THEN 'refund' WHEN 'dispute_won' THEN 'dispute' ELSE e.kind END
+                AS kind,
+            split_part(e.key, ':', 1) AS key, coalesce(-sum(e.paid) FILTER (WHERE e.kind IN ('refund', 'dispute')), 0)
+                AS taken,
+            coalesce(sum(e.paid) FILTER (WHERE e.kind NOT IN ('refund', 'dispute')), 0) AS given_back,
+            bool_or(e.kind IN ('refund', 'dispute')) AS needs_claim
+        FROM billing_ledgerentry e
+        WHERE e.account_id = ANY(%(accounts)s) AND e.kind IN ('refund', 'dispute', 'dispute_won', 'reversal')
+        GROUP BY 1, 2, 3
+    ) """
+
 CHECKS = {
     "seq is gapless": LINKED + "seq <> seq_before + 1",
     "running balances are prefix sums": LINKED
@@ -67,6 +89,24 @@ CHECKS = {
         SELECT e.account_id, format('entry %%s', e.seq) FROM billing_ledgerentry e
         LEFT JOIN billing_topup t ON t.account_id = e.account_id AND t.id::text = e.key
         WHERE e.account_id = ANY(%(accounts)s) AND e.kind = 'topup' AND t.id IS NULL""",
+    "a refund or dispute took what its entries took": CLAIMED
+    + """SELECT c.account_id, c.key FROM claim c LEFT JOIN posted p USING (account_id, kind, key)
+        WHERE coalesce(p.taken, 0) <> c.taken""",
+    "a failed refund or won dispute gave it back, no other did": CLAIMED
+    + """SELECT c.account_id, c.key FROM claim c LEFT JOIN posted p USING (account_id, kind, key)
+        WHERE coalesce(p.given_back, 0) <> CASE WHEN c.is_over THEN c.taken ELSE 0 END""",
+    "an entry of a refund or dispute has its row": CLAIMED
+    + """SELECT p.account_id, p.key FROM posted p LEFT JOIN claim c USING (account_id, kind, key)
+        WHERE c.key IS NULL AND p.needs_claim""",
+    "no top-up gives back more than it brought in": """
+        SELECT t.account_id, t.id::text FROM billing_topup t
+        LEFT JOIN (SELECT topup_id, sum(taken) AS taken FROM billing_refund
+                   WHERE account_id = ANY(%(accounts)s) AND status <> 'failed' GROUP BY topup_id) r ON r.topup_id = t.id
+        LEFT JOIN (SELECT d.topup_id, sum(d.taken) AS taken FROM billing_dispute d JOIN billing_topup u
+                   ON u.id = d.topup_id AND u.account_id = ANY(%(accounts)s) WHERE d.status <> 'won' GROUP BY d.topup_id
+        ) d ON d.topup_id = t.id
+        WHERE t.account_id = ANY(%(accounts)s)
+          AND coalesce(r.taken, 0) + coalesce(d.taken, 0) > coalesce(t.received, 0)""",
     "depleted is marked": """
         SELECT b.account_id, format('depleted_at %%s at %%s', b.depleted_at, b.granted + b.paid) FROM billing_balance b
         WHERE b.account_id = ANY(%(accounts)s) AND (b.granted + b.paid < 0.01) <> (b.depleted_at IS NOT NULL)""",

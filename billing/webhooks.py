@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from billing import disputes, gateways, installation, payment_methods, settling
-from billing.gateways import Card, Dispute, Event, Page, Payment, Refund
+from billing import disputes, gateways, installation, notices, payment_methods, refunds, settling
+from billing.gateways import Card, Dispute, Event, FraudWarning, Page, Payment, Refund, Rejected
 from billing.models import EventReceipt, TopUp
 
 RETRY = timedelta(minutes=5)  # doubling
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 class Quarantine(Exception):
     """The event is ours, but we cannot do what it asks for: a person must look."""
+
+
+class TooEarly(Exception):
+    """It tells of a payment that, as far as the processor lets us know, has not succeeded: it must come again."""
 
 
 def receive(body: bytes, signature: str, *, now: datetime) -> bool:
@@ -62,7 +66,16 @@ def _note(
         state=state, error=error, tries=F("tries") + 1, processed_at=None if error else now,
         next_try_at=now + RETRY * 2**receipt.tries if again else None,
     )  # fmt: skip
+    if error and not again:
+        _tell_staff(receipt, state, error, now=now)
     return state
+
+
+def _tell_staff(receipt: EventReceipt, state: EventReceipt.State, error: str, *, now: datetime) -> None:
+    did = "is in quarantine" if state == State.QUARANTINED else "failed again and again"
+    reason = error.strip().splitlines()[-1]
+    text = f"The event {receipt.type} ({receipt.gateway_id}) {did}, and changed nothing: {reason}"
+    notices.tell_staff(f"event:{receipt.gateway_id}:{state}", text, now=now)
 
 
 def process_waiting_events(*, now: datetime) -> None:
@@ -80,10 +93,8 @@ def _act(event: Event, *, now: datetime) -> EventReceipt.State:
         return _payment(subject)
     if isinstance(subject, Card):
         return _card(event.type, subject, now=now)
-    if isinstance(subject, Dispute):
-        return _dispute(subject)
-    if isinstance(subject, Refund):
-        return _refund(subject)
+    if isinstance(subject, Dispute | Refund | FraudWarning):
+        return _about_payment(event, subject, now=now)
     if isinstance(subject, Page) and event.type == "checkout.session.expired":
         return _page_expired(subject)
     return State.IGNORED
@@ -114,26 +125,41 @@ def _card(type_: str, card: Card, *, now: datetime) -> EventReceipt.State:
     return State.PROCESSED if payment_methods.remember(card, now=now) else State.IGNORED
 
 
-def _dispute(dispute: Dispute) -> EventReceipt.State:
-    topup = _paid_topup(dispute.payment_id)
+def _about_payment(
+    event: Event, subject: Dispute | Refund | FraudWarning, *, now: datetime
+) -> EventReceipt.State:
+    """What happens to a payment that succeeded: its own event may still be on its way."""
+    topup = _paid_topup(event, subject.payment_id)
     if topup is None:
         return State.IGNORED
-    disputes.record(dispute, topup)
+    if isinstance(subject, Dispute):
+        disputes.record(subject, topup, now=now)
+    elif isinstance(subject, Refund):
+        refunds.record(subject, topup, now=now)
+    else:
+        disputes.warn(subject, topup, now=now)
     return State.PROCESSED
 
 
-def _refund(refund: Refund) -> EventReceipt.State:
-    if _paid_topup(refund.payment_id) is None:
-        return State.IGNORED
-    raise Quarantine("A refund made at the processor: adjust the balance by hand, with its id as the reason.")
-
-
-def _paid_topup(payment_id: str) -> TopUp | None:
-    """The top-up that a payment settled; settles it first if its own event is still on its way."""
+def _paid_topup(event: Event, payment_id: str) -> TopUp | None:
+    """The top-up that a payment settled, settled now if need be. None: the payment is not of this installation."""
+    own = installation.installation_id()
+    if not payment_id or event.installation not in (None, own):
+        return None
     found = TopUp.objects.filter(payment_id=payment_id, mode=gateways.mode())
-    topup = found.filter(status=TopUp.Status.SUCCEEDED).first()
-    if topup is None:
+    return found.filter(status=TopUp.Status.SUCCEEDED).first() or _settled(payment_id, own)
+
+
+def _settled(payment_id: str, own: str) -> TopUp | None:
+    try:
         payment = gateways.gateway().payment(payment_id)
-        if payment.installation == installation.installation_id():
-            topup = settling.settle(payment)
+    except Rejected as refusal:
+        raise Quarantine(f"The processor does not know the payment {payment_id}: {refusal}") from refusal
+    if payment.installation != own:
+        return None
+    topup = settling.settle(payment)
+    if topup is None:
+        raise Quarantine(f"We know no top-up {payment.reference}.")
+    if topup.status != TopUp.Status.SUCCEEDED:
+        raise TooEarly(f"The payment {payment_id} is {payment.status} at the processor.")
     return topup

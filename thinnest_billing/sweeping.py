@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from accounts import mail
+from billing.auto_charge import attempt_due
 from billing.gateways.sandbox_bank import deliver_sandbox_events
+from billing.refund_sweep import pursue_open_refunds
 from billing.topup_sweep import pursue_open_topups
 from billing.webhooks import process_waiting_events
 from thinnest_billing.models import Heartbeat
@@ -17,6 +19,8 @@ STEPS: tuple[Callable[..., object], ...] = (
     deliver_sandbox_events,
     process_waiting_events,
     pursue_open_topups,
+    attempt_due,
+    pursue_open_refunds,
     mail.deliver,
 )
 

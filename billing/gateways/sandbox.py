@@ -175,37 +175,16 @@ class SandboxGateway:
     def refund(self, *, reference: str, payment_id: str, amount: int) -> Refund:
         def make() -> str:
             row = locked_payment(payment_id)
-            kind = sandbox_bank.kind_of(row.card)
-            gone = sandbox_bank.refunded(row)
-            if amount > row.received - gone:
-                raise Rejected(
-                    "The refund is larger than what is left of the payment.", "charge_already_refunded"
-                )
-            refund = SandboxRefund.objects.create(
-                id=sandbox_bank.new_id("re"), payment=row, reference=reference, amount=amount,
-                status=first_answer(kind), created_at=self.clock(),
-            )  # fmt: skip
-            self._follow_up(refund, kind.refund)
-            return refund.id
+            return sandbox_bank.pay_back(row, amount, reference=reference, now=self.clock()).id
 
         made = once(f"refund:{reference}", {"payment": payment_id, "amount": amount}, make)
         row = SandboxRefund.objects.select_related("payment__card").get(pk=made)
-        return replace(as_refund(row), status=first_answer(sandbox_bank.kind_of(row.payment.card)))
-
-    def _follow_up(self, refund: SandboxRefund, behaviour: str) -> None:
-        now = self.clock()
-        sandbox_bank.tell("refund.created", as_refund(refund), reference=refund.reference, now=now)
-        if behaviour != "succeeded":
-            type_, refund.status = {
-                "failed": ("refund.failed", "failed"),
-                "pending": ("refund.updated", "succeeded"),
-            }[behaviour]
-            refund.save()
-            sandbox_bank.tell(type_, as_refund(refund), reference=refund.reference, now=now)
+        first = sandbox_bank.first_answer(sandbox_bank.kind_of(row.payment.card))
+        return replace(sandbox_bank.as_refund(row), status=first)
 
     def refunds(self, payment_id: str) -> list[Refund]:
         rows = SandboxRefund.objects.filter(payment_id=payment_id)
-        return [as_refund(row) for row in rows.order_by("-created_at", "-id")]
+        return [sandbox_bank.as_refund(row) for row in rows.order_by("-created_at", "-id")]
 
     # --- events ---------------------------------------------------------------------------------------------
 
@@ -250,15 +229,6 @@ def new_page(**fields: Any) -> str:
 
 def page_url(page_id: str) -> str:
     return settings.SITE_URL + reverse("sandbox_checkout", args=[page_id])
-
-
-def first_answer(kind: sandbox_cards.TestCard) -> str:
-    """A refund's status when it is asked for; an event tells what becomes of it."""
-    return "pending" if kind.refund == "pending" else "succeeded"
-
-
-def as_refund(row: SandboxRefund) -> Refund:
-    return Refund(row.id, row.payment_id, row.amount, row.status, row.reference or None)
 
 
 def no_such(what: str, id_: str) -> Rejected:

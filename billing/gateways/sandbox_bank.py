@@ -10,9 +10,27 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from billing.gateways import Card, Dispute, Page, Payment, Rejected, Status, is_sandbox, sandbox_cards
+from billing.gateways import (
+    Card,
+    Dispute,
+    FraudWarning,
+    Page,
+    Payment,
+    Refund,
+    Rejected,
+    Status,
+    is_sandbox,
+    sandbox_cards,
+)
 from billing.gateways.sandbox_events import deliver_waiting, emit
-from billing.models import Installation, SandboxCard, SandboxDispute, SandboxPage, SandboxPayment
+from billing.models import (
+    Installation,
+    SandboxCard,
+    SandboxDispute,
+    SandboxPage,
+    SandboxPayment,
+    SandboxRefund,
+)
 
 EXPIRY = (12, 2034)  # of every test card
 NOT_CONFIRMED = ("payment_intent_authentication_failure", "", "The payment was not confirmed with the bank.")
@@ -60,7 +78,9 @@ def installation() -> str:
 
 
 def tell(type_: str, subject: object, *, reference: str | None = None, now: datetime) -> None:
-    emit(new_id("evt"), type_, subject, reference=reference, installation=installation(), now=now)
+    """Write an event. Only what we made carries our metadata: not disputes, nor refunds made by hand."""
+    ours = installation() if reference else None
+    emit(new_id("evt"), type_, subject, reference=reference, installation=ours, now=now)
 
 
 def tell_payment(type_: str, row: SandboxPayment, *, now: datetime) -> None:
@@ -259,9 +279,63 @@ def deliver_sandbox_events(*, now: datetime) -> None:
         deliver_waiting(now=now)
 
 
+# --- refunds ------------------------------------------------------------------------------------------------
+
+
+def pay_back(row: SandboxPayment, amount: int, *, reference: str, now: datetime) -> SandboxRefund:
+    """Refund a part of a payment, whose row is locked. Raises Rejected."""
+    if not 0 < amount <= row.received - refunded(row):
+        raise Rejected("The refund is larger than what is left of the payment.", "charge_already_refunded")
+    behaviour = kind_of(row.card)
+    refund = SandboxRefund.objects.create(
+        id=new_id("re"), payment=row, reference=reference, amount=amount,
+        status=first_answer(behaviour), created_at=now,
+    )  # fmt: skip
+    tell_refund("created", refund, now=now)
+    if behaviour.refund == "failed":
+        end_refund(refund, "failed", now=now)
+    elif behaviour.refund == "pending":
+        end_refund(refund, "succeeded", now=now)
+    return refund
+
+
+@transaction.atomic
+def refund_by_hand(payment_id: str, amount: int | None = None, *, now: datetime) -> SandboxRefund:
+    """At the processor's own dashboard: a part, or all that is left. We learn of it by its events. Raises Rejected."""
+    row = SandboxPayment.objects.select_for_update().get(pk=payment_id)
+    left = row.received - refunded(row)
+    return pay_back(row, left if amount is None else amount, reference="", now=now)
+
+
+def end_refund(refund: SandboxRefund, status: str, *, now: datetime) -> None:
+    """What became of it at the card holder's bank: succeeded, failed or canceled."""
+    refund.status = status
+    refund.save()
+    tell_refund("failed" if status == "failed" else "updated", refund, now=now)
+
+
+def tell_refund(type_: str, row: SandboxRefund, *, now: datetime) -> None:
+    tell(f"refund.{type_}", as_refund(row), reference=row.reference or None, now=now)
+
+
+def first_answer(kind: sandbox_cards.TestCard) -> str:
+    """A refund's status when it is asked for; an event tells what becomes of it."""
+    return "pending" if kind.refund == "pending" else "succeeded"
+
+
+def as_refund(row: SandboxRefund) -> Refund:
+    return Refund(row.id, row.payment_id, row.amount, row.status, row.reference or None)
+
+
 # --- disputes -----------------------------------------------------------------------------------------------
 
 
+def warn_of_fraud(row: SandboxPayment, *, kind: str = "made_with_stolen_card", now: datetime) -> None:
+    """An early fraud warning of the card network."""
+    tell("radar.early_fraud_warning.created", FraudWarning(new_id("issfr"), row.id, kind), now=now)
+
+
+@transaction.atomic
 def open_dispute(row: SandboxPayment, *, status: str = "needs_response", now: datetime) -> SandboxDispute:
     dispute = SandboxDispute.objects.create(id=new_id("du"), payment=row, amount=row.received, status=status)
     tell("charge.dispute.created", as_dispute(dispute), now=now)

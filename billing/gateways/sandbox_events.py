@@ -33,8 +33,8 @@ def webhook_secret() -> str:
 
 
 def emit(
-    event_id: str, type_: str, subject: object, *, reference: str | None, installation: str, now: datetime
-) -> None:
+    event_id: str, type_: str, subject: object, *, reference: str | None, installation: str | None, now: datetime
+) -> None:  # fmt: skip
     """Write an event in the transaction that caused it."""
     content = {
         "id": event_id,

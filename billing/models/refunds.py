@@ -73,6 +73,10 @@ class Refund(models.Model):
 class Dispute(models.Model):
     """A payment taken back by the card holder's bank. `taken` is what left the balance for it."""
 
+    WON, LOST = "won", "lost"
+    DECIDED = (WON, LOST)
+    INQUIRY = "warning_"  # how the words of a mere question begin
+
     id = models.CharField(primary_key=True, max_length=255)  # the gateway's
     topup = models.ForeignKey(TopUp, models.PROTECT, related_name="disputes")
     mode = models.CharField(max_length=12, choices=Mode.choices)
@@ -83,3 +87,8 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} ${self.amount} {self.status}"
+
+    @property
+    def moves_money(self) -> bool:
+        """A dispute, be it decided or not, and no inquiry."""
+        return bool(self.status) and not self.status.startswith(self.INQUIRY)

@@ -20,6 +20,7 @@ from billing.models import (
     LedgerEntry,
     PaymentMethod,
     SandboxEvent,
+    StaffNotice,
     TopUp,
 )
 from tests.billing.paying import WEBHOOK, begin, clock, credits, deliver, events, save_card
@@ -257,13 +258,27 @@ def test_it_moves_no_money_for_an_inquiry(ada: User) -> None:
     assert credits(ada) == [Decimal(25)]
 
 
-def test_it_leaves_a_refund_made_elsewhere_to_a_person(ada: User) -> None:
-    topup = topups.pay(begin(ada, card=save_card(ada)))
-    gateways.gateway().refund(reference="r-1", payment_id=topup.payment_id, amount=500)
-    assert deliver(events("refund.created")[0]).status_code == 200
-    receipt = EventReceipt.objects.get()
-    assert receipt.state == "quarantined"
-    assert "by hand" in receipt.error
+def test_it_tells_staff_of_what_is_in_quarantine_once(ada: User) -> None:
+    _, body = paid_elsewhere(ada)
+    odd = changed(body, currency="eur")
+    for _ in range(2):
+        deliver(odd)
+    webhooks.process(EventReceipt.objects.get(), now=clock())
+    [notice] = StaffNotice.objects.all()
+    assert "evt_changed" in notice.text
+    assert "is in eur" in notice.text
+
+
+def test_it_tells_staff_when_it_gives_up(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, body = paid_elsewhere(ada)
+    monkeypatch.setattr(ledger, "credit_topup", lambda *_, **__: 1 / 0)
+    deliver(body)
+    for day in range(1, 9):
+        webhooks.process_waiting_events(now=clock() + timedelta(days=day))
+    assert not StaffNotice.objects.exists()
+    for day in range(9, 15):
+        webhooks.process_waiting_events(now=clock() + timedelta(days=day))
+    assert "ZeroDivisionError" in StaffNotice.objects.get().text
 
 
 # --- Modes ----------------------------------------------------------------------------------------------------
