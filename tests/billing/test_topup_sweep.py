@@ -9,7 +9,7 @@ from accounts.models import User
 from billing import gateways, tasks, topups
 from billing.gateways import sandbox_bank, sandbox_cards
 from billing.gateways.sandbox import SandboxGateway
-from billing.models import SandboxKey, SandboxPayment, TopUp
+from billing.models import SandboxKey, SandboxPayment, StaffNotice, TopUp
 from billing.topup_sweep import pursue_open_topups, stuck
 from tests.billing.paying import (
     ForgetsKeys,
@@ -133,6 +133,19 @@ def test_it_follows_a_slow_payment(ada: User) -> None:
     assert sweep_after(topup, MINUTE).status == "processing"
     sandbox_bank.bring_in_debits(now=clock() + 2 * MINUTE)
     assert sweep_after(topup, 2 * HOUR).status == "succeeded"
+
+
+def test_it_tells_staff_of_what_processes_for_ten_days(ada: User) -> None:
+    """Told once, and looked up all the while."""
+    topup = topups.pay(begin(ada))
+    debit = sandbox_cards.by_token("pm_usBankAccount_success")
+    sandbox_bank.pay_on_page(topup.page_id, debit, now=clock())
+    days = timedelta(days=1)
+    assert sweep_after(topup, 9 * days).status == "processing"
+    assert not StaffNotice.objects.exists()
+    for _ in range(2):
+        assert sweep_after(topup, 10 * days).status == "processing"
+    assert StaffNotice.objects.get().topup == topup
 
 
 def test_it_counts_what_is_stuck(ada: User) -> None:
