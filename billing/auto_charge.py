@@ -11,7 +11,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.errors import Problem
-from billing import auto_due, auto_topup, crossings, gateways, installation, ledger, settling, topups
+from billing import (
+    auto_due,
+    auto_outcomes,
+    auto_topup,
+    crossings,
+    gateways,
+    installation,
+    ledger,
+    letters,
+    settling,
+    topups,
+)
 from billing.auto_due import Kind
 from billing.auto_topup import Wish
 from billing.gateways import GatewayError
@@ -68,7 +79,7 @@ def _store(account_id: UUID, wish: Wish, *, actor: str, now: datetime) -> AutoTo
         facts |= {"consented_at": now, "consented_by": actor}
     auto, _ = AutoTopup.objects.update_or_create(pk=account_id, defaults=facts)
     if wish.enabled and _terms(auto) != _terms(before):
-        auto_topup.letters.auto_topup_on(auto, now=now)
+        letters.auto_topup_on(auto, now=now)
     return auto
 
 
@@ -126,7 +137,7 @@ def _begin(account_id: UUID, *, now: datetime) -> TopUp | None:
     if verdict.kind is Kind.NO_CARD:
         auto_topup.stop(account_id, AutoTopup.Stopped.CARD_REMOVED, now=now)
     if verdict.kind in LIMITS and verdict.available < auto.threshold:
-        auto_topup.tell_limit(auto, verdict.kind, now=now)
+        auto_outcomes.tell_limit(auto, verdict.kind, now=now)
     return None
 
 

@@ -5,12 +5,11 @@ its letter there. It starts no payment: auto_charge does.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -18,18 +17,12 @@ from django.db import transaction
 from accounts.nudges import nudge
 from billing import auto_due, letters, selectors, topup_limits
 from billing.auto_due import Kind, Origin, Status
-from billing.gateways import HARD_DECLINES
 from billing.models import AutoTopup, PaymentMethod, TopUp
-from billing.money import ZERO, is_whole_cents, usd
+from billing.money import CENT, ZERO, is_whole_cents, usd
 
 LARGEST_LIMIT = Decimal(1_000_000)  # dollars a month
-RESTS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))  # after a decline; the next one stops
-MEMORY = timedelta(days=2)  # of our own faults
 FRESH: dict[str, Any] = {"failures": 0, "next_attempt_at": None, "stopped_reason": "", "stopped_at": None}
-# Why a top-up ended or is about to (its failure_code):
-SUPERSEDED = "superseded"  # its card holder need not confirm any more: to be canceled
-EXPIRED = "confirmation_expired"
-CARD_GONE = "resource_missing"  # the processor's word
+SUPERSEDED = "superseded"  # failure_code of a payment whose holder need not confirm any more: to be canceled
 Stopped = AutoTopup.Stopped
 
 
@@ -55,34 +48,32 @@ class Wish:
 def refusals(account_id: UUID, wish: Wish) -> dict[str, str]:
     """What is wrong with a wish: a sentence for each field; nothing if it may be saved."""
     checks = {
-        "threshold": _threshold_refusal(wish),
-        "amount": topup_limits.amount_refusal(wish.amount) or _amount_refusal(wish),
-        "monthly_limit": _limit_refusal(wish),
-        "card": _card_refusal(account_id, wish),
+        "threshold": _refusal(wish.threshold, CENT, settings.TOPUP_MAX),
+        "amount": topup_limits.amount_refusal(wish.amount),
+        "monthly_limit": _refusal(wish.monthly_limit, CENT, LARGEST_LIMIT),
     }
+    if not any(checks.values()):
+        checks |= _unfit(wish)
+    checks["card"] = _card_refusal(account_id, wish)
     return {field: sentence for field, sentence in checks.items() if sentence}
 
 
-def _threshold_refusal(wish: Wish) -> str:
-    if not wish.threshold.is_finite() or wish.threshold <= 0:
+def _refusal(amount: Decimal, smallest: Decimal, largest: Decimal) -> str:
+    if not amount.is_finite() or amount < smallest:
         return "Type an amount above zero, such as 10.00."
-    return "" if is_whole_cents(wish.threshold) else "Use dollars and whole cents, such as 10.00."
+    if amount > largest:
+        return f"The largest amount is {usd(largest)}."
+    return "" if is_whole_cents(amount) else "Use dollars and whole cents, such as 10.00."
 
 
-def _amount_refusal(wish: Wish) -> str:
-    if wish.threshold.is_finite() and wish.amount < wish.threshold:
-        return f"Add at least {usd(wish.threshold)}, so that one top-up brings you back above the threshold."
-    return ""
-
-
-def _limit_refusal(wish: Wish) -> str:
-    if not is_whole_cents(wish.monthly_limit):
-        return "Use dollars and whole cents, such as 500.00."
-    if wish.monthly_limit > LARGEST_LIMIT:
-        return f"The largest monthly limit is {usd(LARGEST_LIMIT)}."
-    if wish.amount.is_finite() and wish.monthly_limit < wish.amount:
-        return f"Allow at least one top-up a month: {usd(wish.amount)}."
-    return ""
+def _unfit(wish: Wish) -> dict[str, str]:
+    """What is wrong with amounts that are fine each by itself."""
+    if wish.amount < wish.threshold:
+        enough = usd(wish.threshold)
+        return {"amount": f"Add at least {enough}, so that one top-up brings you back to the threshold."}
+    if wish.monthly_limit < wish.amount:
+        return {"monthly_limit": f"Allow at least one top-up a month: {usd(wish.amount)}."}
+    return {}
 
 
 def _card_refusal(account_id: UUID, wish: Wish) -> str:
@@ -169,60 +160,3 @@ def supersede(account_id: UUID, *, now: datetime) -> None:
 
         waiting.filter(pk=topup_id).update(failure_code=SUPERSEDED, next_look_at=now)
         transaction.on_commit(partial(nudge, pursue_topup, str(topup_id)), robust=True)
-
-
-def followed(topup: TopUp, *, now: datetime) -> None:
-    """One of its own payments changed, short of succeeding."""
-    if topup.status == Status.REQUIRES_ACTION:
-        letters.confirm_payment(topup, now=now)
-    elif topup.status in (Status.FAILED, Status.CANCELED) and topup.failure_code != SUPERSEDED:
-        _failed(topup, now=now)
-
-
-def _failed(topup: TopUp, *, now: datetime) -> None:
-    """Try again later, or stop. What happened to a card that is not charged any more only is told."""
-    auto = of(topup.account_id)
-    if auto is None or not auto.enabled:
-        return
-    if topup.card == auto.card:
-        auto.failures += not _is_our_fault(topup)
-        if reason := _reason_to_stop(topup, auto.failures):
-            stop(auto.account_id, reason, now=now, topup=topup)
-            return
-        auto.next_attempt_at = now + _rest(auto, topup, now=now)
-        auto.save(update_fields=["failures", "next_attempt_at"])
-    letters.auto_topup_failed(topup, next_attempt_at=auto.next_attempt_at or now, now=now)
-
-
-def _is_our_fault(topup: TopUp) -> bool:
-    """Neither the bank nor the card holder said no: wrong credentials, or a payment that never arrived."""
-    return topup.status == Status.FAILED and topup.declined_at is None
-
-
-def _reason_to_stop(topup: TopUp, failures: int) -> AutoTopup.Stopped | None:
-    codes = {topup.failure_code, topup.decline_code}
-    if EXPIRED in codes:
-        return Stopped.CONFIRMATION_EXPIRED
-    if CARD_GONE in codes:
-        return Stopped.CARD_REMOVED
-    if topup.declined_at and not HARD_DECLINES.isdisjoint(codes):
-        return Stopped.DECLINED
-    return Stopped.DECLINED_REPEATEDLY if failures > len(RESTS) else None
-
-
-def _rest(auto: AutoTopup, topup: TopUp, *, now: datetime) -> timedelta:
-    """How long until the next attempt. Our own faults wait ever longer too, but never stop it."""
-    if not _is_our_fault(topup):
-        return RESTS[auto.failures - 1]
-    recent = auto_due.rows_of(auto).filter(status=Status.FAILED, declined_at=None, ended_at__gt=now - MEMORY)
-    return RESTS[min(recent.exclude(pk=topup.pk).count(), len(RESTS) - 1)]
-
-
-def tell_limit(auto: AutoTopup, limit: Kind, *, now: datetime) -> None:
-    """Say that a limit holds it back, once a limit and local day."""
-    name = {Kind.COUNT_LIMIT: "count", Kind.MONTH_LIMIT: "month"}[limit]
-    column, today = f"{name}_limit_told_on", now.astimezone(ZoneInfo(auto.account.timezone)).date()
-    told_on = getattr(auto, column)
-    if told_on is None or told_on < today:
-        AutoTopup.objects.filter(pk=auto.pk).update(**{column: today})
-        letters.auto_topup_limited(auto, limit=name, now=now)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import ids
-from billing import auto_topup, gateways, installation, ledger, letters
+from billing import auto_outcomes, auto_topup, gateways, installation, ledger, letters
 from billing.gateways import Payment
 from billing.models import Mode, TopUp
 from billing.money import from_cents
@@ -56,7 +56,7 @@ def _tell(topup: TopUp, *, now: datetime) -> None:
         letters.topup_added(topup, now=now)
         auto_topup.succeeded(topup, now=now)
     elif topup.origin == TopUp.Origin.AUTO:
-        auto_topup.followed(topup, now=now)
+        auto_outcomes.followed(topup, now=now)
 
 
 def _refuse_foreign(topup: TopUp, payment: Payment) -> None:
@@ -120,8 +120,11 @@ def _finish_unpaid(topup: TopUp, payment: Payment, *, now: datetime) -> None:
     declined = payment.status is gateways.Status.FAILED
     topup.declined_at = now if declined else None
     topup.ended_at, topup.next_look_at, topup.action_url = now, None, ""
-    if not declined and topup.failure_code in (auto_topup.SUPERSEDED, auto_topup.EXPIRED):  # canceled by us
-        expired = topup.failure_code == auto_topup.EXPIRED
+    if not declined and topup.failure_code in (
+        auto_topup.SUPERSEDED,
+        auto_outcomes.EXPIRED,
+    ):  # canceled by us
+        expired = topup.failure_code == auto_outcomes.EXPIRED
         topup.status = Status.FAILED if expired else Status.CANCELED
         topup.failure_message = "The payment was not confirmed in time." if expired else ""
         return
