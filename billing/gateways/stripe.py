@@ -15,7 +15,7 @@ from stripe.params.checkout import SessionCreateParams, SessionCreateParamsPayme
 
 from billing.gateways import Card, Event, Page, Payment, Refund, Rejected, Status, stripe_events
 from billing.gateways.stripe_errors import translated
-from billing.gateways.stripe_objects import DECLINED, as_card, as_page, as_payment, as_refund, part
+from billing.gateways.stripe_objects import DECLINED, as_card, as_page, as_payment, as_refund, id_of, part
 from billing.installation import installation_id
 from billing.models import Mode
 
@@ -118,6 +118,14 @@ class StripeGateway:
                     customer=customer, card=card, reference=reference, installation=ours["installation"],
                 )  # fmt: skip
                 return declined(refusal, asked)
+            except stripe.InvalidRequestError as refusal:
+                if not refusal.code and self._is_gone(card, customer):
+                    raise Rejected(str(refusal), "resource_missing", "payment_method") from refusal
+                raise
+
+    def _is_gone(self, card: str, customer: str) -> bool:
+        """Of a card that was detached, Stripe says without a code that it "may not be used again"."""
+        return id_of(part(self.v1.payment_methods.retrieve(card), "customer")) != customer
 
     def confirm(self, *, reference: str, payment_id: str, card: str, return_url: str) -> Payment:
         with translated():
