@@ -30,6 +30,7 @@ BILLING_TABS = (
     ("records", "Records"),
     ("receipts", "Receipts"),
     ("payment_methods", "Payment methods"),
+    ("auto_topup", "Auto-topup"),
     ("pricing", "Pricing"),
 )
 

@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from billing.views.add_funds import add_funds
+from billing.views.auto_topup import auto_topup_page
 from thinnest_billing import frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs
@@ -19,6 +20,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="overview")),
     path("settings/billing/", overview.overview, name="overview"),
     path("settings/billing/add-funds/", add_funds, {"pace_of": overview.pace}),  # billing knows no usage
+    path("settings/billing/auto-topup/", auto_topup_page, {"pace_of": overview.pace}),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("usage.urls")),

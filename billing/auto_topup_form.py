@@ -1,0 +1,127 @@
+"""The form of auto-topup: shown with what is saved or suggested, read into a wish."""
+
+from collections.abc import Callable, Mapping
+from decimal import ROUND_UP, Decimal
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from billing.auto_topup import Standing, Wish
+from billing.models import PaymentMethod
+from billing.money import CENT, ZERO, usd
+
+FIRST_THRESHOLD, FIRST_AMOUNT = Decimal(5), Decimal(25)  # dollars, suggested to who spends little
+STEP = Decimal(5)  # suggestions are multiples of it
+DAYS_LEFT, DAYS_ADDED = 2, 10  # what the suggestions last at the account's pace
+NOT_DOLLARS = "Type an amount such as 25.00."
+NOT_CENTS = "Use dollars and whole cents, such as 25.00."
+NO_CONSENT = "Please tick this first: we may charge your card by ourselves only if you say so."
+
+
+def dollars(label: str) -> forms.DecimalField:
+    messages = {
+        "required": NOT_DOLLARS, "invalid": NOT_DOLLARS, "max_digits": NOT_DOLLARS,
+        "max_whole_digits": NOT_DOLLARS, "max_decimal_places": NOT_CENTS,
+    }  # fmt: skip
+    shown = {"step": "0.01", "inputmode": "decimal", "autocomplete": "off"}
+    widget = forms.NumberInput(attrs=shown)
+    return forms.DecimalField(
+        label=label, max_digits=12, decimal_places=2, error_messages=messages, widget=widget
+    )
+
+
+class AutoTopupForm(forms.Form):
+    """`clean` asks for consent only; whether the numbers may be saved is decided where they are (auto_topup)."""
+
+    enabled = forms.BooleanField(
+        label="Add funds when the balance runs low",
+        required=False,
+        widget=forms.CheckboxInput(attrs={"role": "switch"}),
+    )
+    threshold = dollars("When balance drops below")
+    amount = dollars("Add this amount")
+    card = forms.ChoiceField(label="Charge this card")
+    monthly_limit = dollars("Never more than, per month")
+    consent = forms.BooleanField(label="You may charge this card by yourselves", required=False)
+
+    def __init__(
+        self, *args: object, cards: list[PaymentMethod], standing: Standing, **kwargs: object
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.standing = standing
+        self.fields["card"].choices = [(card.gateway_id, told(card)) for card in cards]
+        gone = "This card is not saved any more. Choose another card."
+        self.fields["card"].error_messages |= {"required": "Choose a card.", "invalid_choice": gone}
+        for name, least in (
+            ("threshold", CENT),
+            ("amount", settings.TOPUP_MIN),
+            ("monthly_limit", settings.TOPUP_MIN),
+        ):
+            self.fields[name].widget.attrs["min"] = least
+        self.fields["amount"].help_text = f"From {usd(settings.TOPUP_MIN)} to {usd(settings.TOPUP_MAX)}."
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("enabled") and not data.get("consent"):
+            self.add_error("consent", NO_CONSENT)
+        return data
+
+    def hint(self, *, lasts: Callable[[Decimal], str], month: str) -> None:
+        """Beside the fields, what they mean for this account. `lasts`: how long dollars last, in words."""
+        threshold = self._shown("threshold")
+        if threshold and (span := lasts(threshold)):
+            self.fields["threshold"].help_text = f"At your pace {usd(threshold)} lasts {span}."
+        self.fields["monthly_limit"].help_text = f"{usd(self.standing.used_this_month)} used in {month}."
+
+    def _shown(self, field: str) -> Decimal | None:
+        try:
+            return self.fields[field].clean(self[field].value())
+        except forms.ValidationError:
+            return None
+
+    @property
+    def below(self) -> bool:
+        """Whether saving what is shown would charge the card at once."""
+        threshold = self._shown("threshold")
+        return threshold is not None and self.standing.available < threshold
+
+    @property
+    def turns_off(self) -> bool:
+        return self.is_bound and not self.cleaned_data.get("enabled")
+
+    def wish(self) -> Wish:
+        data = self.cleaned_data
+        return Wish(data["enabled"], data["threshold"], data["amount"], data["card"], data["monthly_limit"])
+
+    def refuse(self, fields: Mapping[str, str]) -> None:
+        for field, sentence in fields.items():
+            self.add_error(field, sentence)
+
+
+def told(card: PaymentMethod) -> str:
+    return f"{card.brand_name} ending {card.last4} ({card.expiry}{', expired' if card.has_expired else ''})"
+
+
+def initial(
+    standing: Standing, *, cards: list[PaymentMethod], chosen: str, pace: Decimal | None
+) -> dict[str, Any]:
+    """What an unsent form shows: what is saved, else a suggestion. `chosen`: a card that the reader just added."""
+    auto = standing.auto
+    threshold = auto.threshold if auto else suggested(pace, days=DAYS_LEFT, least=FIRST_THRESHOLD)
+    amount = auto.amount if auto else suggested(pace, days=DAYS_ADDED, least=max(FIRST_AMOUNT, threshold))
+    known = [card.gateway_id for card in cards]
+    wanted = chosen if chosen in known else auto.card if auto else ""
+    return {
+        "enabled": standing.is_on or chosen in known,
+        "threshold": f"{threshold:.2f}",
+        "amount": f"{amount:.2f}",
+        "monthly_limit": f"{max(standing.monthly_limit, amount):.2f}",
+        "card": wanted if wanted in known else next(iter(known), ""),
+    }
+
+
+def suggested(pace: Decimal | None, *, days: int, least: Decimal) -> Decimal:
+    """What lasts `days` at the account's pace, in round dollars that a top-up may have."""
+    wanted = ((pace or ZERO) * days / STEP).quantize(Decimal(1), ROUND_UP) * STEP
+    return min(max(wanted, least), settings.TOPUP_MAX)

@@ -1,0 +1,209 @@
+"""Settings > Billing > Auto-topup: who may change it, what it refuses, what it says, and what saving does."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import User
+from billing import auto_charge, auto_topup, payment_methods
+from billing.auto_topup import Wish
+from billing.models import AutoTopup, TopUp
+from tests import factories
+from tests.billing.paying import clock, credits, save_card
+from tests.billing.test_add_funds import signed_in, text_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+D = Decimal
+PAGE = "/settings/billing/auto-topup/"
+GOOD = {"enabled": "on", "threshold": "0.50", "amount": "25.00", "monthly_limit": "500.00", "consent": "on"}
+ALWAYS_ASKS, DECLINES = "pm_card_authenticationRequired", "pm_card_chargeCustomerFail"
+
+
+@pytest.fixture(autouse=True)
+def rehearsal(settings: Settings) -> None:
+    settings.SANDBOX_ALLOW_PUBLIC = True
+
+
+@pytest.fixture
+def browser(ada: User) -> Client:
+    return signed_in(ada)
+
+
+@pytest.fixture
+def visa(ada: User) -> str:
+    return save_card(ada)
+
+
+def send(browser: Client, card: str, *, follow: bool = False, **changed: str | None) -> HttpResponse:
+    typed = {name: value for name, value in (GOOD | {"card": card} | changed).items() if value is not None}
+    return browser.post(PAGE, typed, follow=follow)
+
+
+def turn_on(user: User, card: str, **changes: Any) -> AutoTopup:
+    terms: dict[str, Any] = {"threshold": D("0.50"), "amount": D(25), "monthly_limit": D(500)}
+    wish = Wish(enabled=True, card=card, **terms | changes)
+    return auto_charge.save(user.account_id, wish, actor=user.public_id, now=clock())
+
+
+def saved(user: User) -> tuple[Any, ...] | None:
+    auto = auto_topup.of(user.account_id)
+    return (auto.enabled, auto.threshold, auto.amount, auto.card, auto.monthly_limit) if auto else None
+
+
+# --- Turning it on and off ------------------------------------------------------------------------------------
+
+
+def test_the_owner_turns_it_on(ada: User, browser: Client, visa: str) -> None:
+    """S26: Settings > Billing > Auto-Topup: a toggle, a threshold, an amount, Save. With consent, and who gave it."""
+    page = text_of(browser.get(PAGE))
+    for label in ("When balance drops below", "Add this amount", "Charge this card", "Save changes"):
+        assert label in page
+    before = clock()
+    done = send(browser, visa, follow=True)
+    assert done.redirect_chain == [(PAGE, 303)]
+    assert "Auto-topup is on." in text_of(done)
+    assert "Next top-up: when less than $0.50 is available" in text_of(done)
+    assert saved(ada) == (True, D("0.50"), D(25), visa, D(500))
+    auto = AutoTopup.objects.get()
+    assert auto.consented_by == ada.public_id
+    assert before <= auto.consented_at <= clock()
+    assert credits(ada) == []
+
+
+def test_it_suggests_round_amounts_and_the_default_limit(browser: Client, visa: str) -> None:
+    page = browser.get(PAGE).content.decode()
+    for value in ('value="5.00"', 'value="25.00"', 'value="500.00"'):
+        assert value in page
+    assert "$0.00 used in" in page
+    assert "Visa ending 4242 (12/34)" in page
+
+
+def test_it_tops_up_at_once_when_the_balance_is_already_below(ada: User, browser: Client, visa: str) -> None:
+    """S26 S27 S45: it says so before, and saving leads to the payment."""
+    assert "now, already below: we top up as soon as you save." in text_of(browser.get(PAGE))
+    done = send(browser, visa, threshold="5.00", follow=True)
+    topup = TopUp.objects.get()
+    assert done.redirect_chain == [(f"/settings/billing/topups/{topup.public_id}/", 303)]
+    assert "Less than $5.00 was available, so we asked your bank at once." in text_of(done)
+    assert "$25.00 added" in text_of(done)
+    assert credits(ada) == [D(25)]
+
+
+def test_it_is_turned_off_and_keeps_its_settings(ada: User, browser: Client, visa: str) -> None:
+    turn_on(ada, visa)
+    done = send(browser, visa, enabled=None, consent=None, follow=True)
+    assert "Auto-topup is off. Your settings are kept" in text_of(done)
+    assert saved(ada) == (False, D("0.50"), D(25), visa, D(500))
+    assert 'value="0.50"' in browser.get(PAGE).content.decode()
+
+
+def test_it_is_turned_off_whatever_the_other_fields_say(ada: User, browser: Client, visa: str) -> None:
+    """Who wants to stop is not held up by a typing error."""
+    turn_on(ada, visa)
+    done = send(browser, "pm_gone", enabled=None, threshold="", amount="NaN", follow=True)
+    assert "Auto-topup is off." in text_of(done)
+    assert saved(ada) == (False, D("0.50"), D(25), visa, D(500))
+
+
+def test_each_change_of_the_terms_asks_for_consent_again(ada: User, browser: Client, visa: str) -> None:
+    turn_on(ada, visa)
+    assert "tick this first" in text_of(send(browser, visa, amount="50.00", consent=None))
+    assert saved(ada) == (True, D("0.50"), D(25), visa, D(500))
+    send(browser, visa, amount="50.00")
+    assert saved(ada) == (True, D("0.50"), D(50), visa, D(500))
+
+
+def test_the_words_of_consent_say_what_when_and_how_to_stop(browser: Client, visa: str) -> None:
+    page = text_of(browser.get(PAGE))
+    assert "thinnest charges this card for exactly the amount set above, without asking again" in page
+    assert "at most 5 times in 24 hours, and never more than your monthly limit" in page
+    assert "Turn it off on this page at any time" in page
+
+
+# --- What it refuses ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"amount": "4.99"}, "The smallest amount is $5.00."),
+        ({"amount": "0"}, "The smallest amount is $5.00."),
+        ({"amount": "-25"}, "The smallest amount is $5.00."),
+        ({"amount": "25.005"}, "Use dollars and whole cents"),
+        ({"amount": "1000.01"}, "The largest amount is $1,000.00."),
+        ({"amount": "1e400"}, "Type an amount such as 25.00."),
+        ({"amount": "9" * 400}, "Type an amount such as 25.00."),
+        ({"amount": "NaN"}, "Type an amount such as 25.00."),
+        ({"amount": "Infinity"}, "Type an amount such as 25.00."),
+        ({"amount": "twenty"}, "Type an amount such as 25.00."),
+        ({"amount": ""}, "Type an amount such as 25.00."),
+        ({"amount": None}, "Type an amount such as 25.00."),
+        ({"threshold": "0"}, "Type an amount above zero"),
+        ({"threshold": "-1"}, "Type an amount above zero"),
+        ({"threshold": "0.005"}, "Use dollars and whole cents"),
+        ({"threshold": "sNaN"}, "Type an amount such as 25.00."),
+        ({"threshold": "26.01"}, "Add at least $26.01"),
+        ({"monthly_limit": "24.99"}, "Allow at least one top-up a month: $26.00."),
+        ({"monthly_limit": "1000000.01"}, "The largest"),
+        ({"monthly_limit": "1e99"}, "Type an amount such as 25.00."),
+        ({"consent": None}, "Please tick this first"),
+        ({"card": ""}, "Choose a card."),
+        ({"card": None}, "Choose a card."),
+        ({"card": "pm_\0"}, "This card is not saved any more."),
+        ({"card": "new"}, "This card is not saved any more."),
+    ],
+)  # fmt: skip
+def test_it_refuses_beside_the_field_and_keeps_what_was_typed(
+    ada: User, browser: Client, visa: str, changed: dict[str, str | None], said: str
+) -> None:
+    """Nothing is saved, nothing is charged, and the form still shows what was typed."""
+    typed = {"threshold": "7.00", "amount": "26.00", "monthly_limit": "321.00", "card": visa} | changed
+    answer = browser.post(PAGE, {k: v for k, v in (GOOD | typed).items() if v is not None})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert said in text_of(answer)
+    assert "Auto-topup was not changed" in text_of(answer)
+    for name in {"threshold", "amount", "monthly_limit"} - set(changed):
+        assert f'value="{typed[name]}"' in page
+    assert saved(ada) is None
+    assert not TopUp.objects.exists()
+
+
+def test_a_refused_change_leaves_all_of_the_old_settings(ada: User, browser: Client, visa: str) -> None:
+    turn_on(ada, visa)
+    send(browser, visa, threshold="9.00", amount="50.00", monthly_limit="49.00")
+    assert saved(ada) == (True, D("0.50"), D(25), visa, D(500))
+
+
+def test_it_charges_no_stranger_s_and_no_removed_card(
+    ada: User, cy: User, browser: Client, visa: str
+) -> None:
+    theirs, old = save_card(cy), save_card(ada, "pm_card_amex")
+    payment_methods.remove(ada.account_id, old, now=clock())
+    for card in (theirs, old):
+        assert "This card is not saved any more." in text_of(send(browser, card))
+    assert saved(ada) is None
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+def test_only_the_owner_changes_it_and_the_others_see_it(ada: User, visa: str, role: str) -> None:
+    turn_on(ada, visa)
+    other = signed_in(factories.member(ada.account, email="eve@example.com", role=role))
+    page = text_of(other.get(PAGE))
+    assert "Only the owner may change this: ada@example.com." in page
+    assert "Visa •••• 4242" in page
+    assert "Save changes" not in page
+    refused = send(other, visa, enabled=None)
+    assert refused.status_code == 403
+    assert "Only the owner of the account may change auto-topup. Nothing was changed." in text_of(refused)
+    assert saved(ada) == (True, D("0.50"), D(25), visa, D(500))
+
+
+def test_strangers_and_visitors_see_nothing(ada: User, cy: User, visa: str) -> None:
+    turn_on(ada, visa)
+    assert Client().get(PAGE).status_code == 302
+    assert "4242" not in text_of(signed_in(cy).get(PAGE))
