@@ -35,7 +35,10 @@ class Product:
 
     def post(self, body: bytes, *, signature: str | None = None) -> int:
         """One delivery to our webhook over HTTP; its status."""
-        headers = {"Content-Type": "application/json", "Stripe-Signature": signature or sign(body)}
+        headers = {
+            "Content-Type": "application/json",
+            "Stripe-Signature": sign(body) if signature is None else signature,
+        }
         return self._send("POST", WEBHOOK, body, headers)[0]
 
     def relay(self, bodies: Iterable[bytes] | None = None) -> list[str]:

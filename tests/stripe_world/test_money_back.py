@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from billing import refunds, topups
-from billing.refund_rules import NotRefundable
 from billing.models import Dispute, Refund, StaffNotice, TopUp
+from billing.refund_rules import NotRefundable
 from tests.billing.paying import begin, clock, credits
 from tests.stripe_world.product import Product
 

@@ -92,15 +92,16 @@ class World:
     def card(self, customer: str, kind: str) -> str:
         return self.v1.payment_methods.attach(self.loose_card(kind), {"customer": customer}).id
 
-    def events(self) -> list[bytes]:
+    def events(self, *, as_they_are: bool = False) -> list[bytes]:
         """What happened since the last call, oldest first, as Stripe would POST it.
 
-        The version is the only word changed: the world stamps its own, Stripe the one of the endpoint, which
-        is the one that our package pins (docs/payments.md).
+        Only the word of the version is changed: the world stamps its own, Stripe that of the endpoint, which is
+        the one that our package pins. `as_they_are` leaves it.
         """
+        version = {} if as_they_are else {"api_version": stripe.api_version}
         new = [event for event in self._list("/v1/events") if event["id"] not in self._told]
         self._told |= {event["id"] for event in new}
-        return [json.dumps(event | {"api_version": stripe.api_version}).encode() for event in reversed(new)]
+        return [json.dumps(event | version).encode() for event in reversed(new)]
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """Every object of a kind, newest first: `payment_intents`, `refunds`, `disputes`, `charges`."""
@@ -123,6 +124,6 @@ class World:
             return bytes(answer.read())
 
 
-def sign(body: bytes) -> str:
+def sign(body: bytes, secret: str = WEBHOOK_SECRET) -> str:
     """By Stripe's own code."""
-    return stripe.WebhookSignature.generate_signature_header(body.decode(), WEBHOOK_SECRET)
+    return stripe.WebhookSignature.generate_signature_header(body.decode(), secret)
