@@ -190,8 +190,9 @@ def test_it_rejects_an_amount_below_fifty_cents(bench: Bench, customer: str) -> 
 
 def test_it_finds_a_payment_whose_answer_was_lost(bench: Bench, customer: str) -> None:
     assert bench.gateway.find_payment(customer=customer, reference="none") is None
-    payment = charge(bench, customer, bench.card(customer, "ok"), reference="lost-answer")
-    assert bench.gateway.find_payment(customer=customer, reference="lost-answer") == payment
+    reference = fresh()
+    payment = charge(bench, customer, bench.card(customer, "ok"), reference=reference)
+    assert bench.gateway.find_payment(customer=customer, reference=reference) == payment
 
 
 # --- confirming ---
@@ -207,7 +208,7 @@ def test_it_confirms_the_same_payment_later(bench: Bench, customer: str) -> None
     need(bench, "on_session")
     card = bench.card(customer, "needs_confirmation")
     payment = charge(bench, customer, card)
-    same = {"reference": "t:1", "payment_id": payment.id, "card": card, "return_url": BACK}
+    same = {"reference": f"{fresh()}:1", "payment_id": payment.id, "card": card, "return_url": BACK}
     waiting = bench.gateway.confirm(**same)
     assert (waiting.id, waiting.status) == (payment.id, Status.REQUIRES_ACTION)
     assert waiting.action_url
@@ -331,10 +332,11 @@ def test_it_tells_of_a_dispute(bench: Bench, customer: str) -> None:
 
 
 def test_it_signs_events_that_carry_reference_and_amount(bench: Bench, customer: str) -> None:
-    payment = charge(bench, customer, bench.card(customer, "ok"), reference="t-1")
+    reference = fresh()
+    payment = charge(bench, customer, bench.card(customer, "ok"), reference=reference)
     [event] = of_type(parsed(bench), "payment_intent.succeeded")
     assert isinstance(event.object, Payment)
-    assert (event.reference, event.object.id, event.object.received) == ("t-1", payment.id, 2500)
+    assert (event.reference, event.object.id, event.object.received) == (reference, payment.id, 2500)
     assert event.object.installation == installation_id()
 
 
