@@ -108,9 +108,17 @@ class Standing:
         return self.auto is not None and self.auto.enabled
 
     @property
+    def used_percent(self) -> int:
+        """Of the monthly limit, for a bar."""
+        return min(100, int(100 * self.used_this_month / self.monthly_limit))
+
+    @property
     def is_below(self) -> bool:
         """Whether a top-up would come now if nothing held it back."""
         return self.auto is not None and self.available < self.auto.threshold
+
+
+NEVER_OPENED = Standing(Kind.OFF, None, None, None, None, ZERO, ZERO, settings.AUTO_TOPUP_MONTHLY_LIMIT)
 
 
 def standing(account_id: UUID, *, now: datetime) -> Standing:

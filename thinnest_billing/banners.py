@@ -1,6 +1,6 @@
 """What stands above the overview: why something does not run, and what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,9 +9,16 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Account, User
+from billing import auto_topup_wording as wording
 from billing import topups
+from billing.auto_due import Kind
+from billing.auto_topup import Standing
+from billing.models import TopUp
 from billing.money import usd, usd_balance
 from billing.selectors import Funds
+
+HOLDING_BACK = (Kind.STOPPED, Kind.RETRY, Kind.NO_CARD)
+LIMITS = (Kind.COUNT_LIMIT, Kind.MONTH_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +33,16 @@ class Banner:
     href: str = ""
 
 
-def banners(account: Account, funds: Funds, *, reader: User) -> list[Banner]:
-    """The most serious first. Adding funds is offered to those who may."""
-    return [*_stopped(account, funds, reader), *_payments(account, funds, reader)]
+def banners(
+    account: Account, funds: Funds, standing: Standing, *, reader: User, now: datetime
+) -> list[Banner]:
+    """The most serious first. Each offers its next step to those who may take it."""
+    return [
+        *_stopped(account, funds, reader),
+        *_auto_topup(standing, reader, now=now),
+        *_payments(account, reader),
+        *_sandbox(funds),
+    ]
 
 
 def _stopped(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
@@ -60,18 +74,41 @@ def _stopped(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
         )
 
 
-def _payments(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
-    on_its_way, confirm_at = topups.in_progress(account.id)
-    if confirm_at and reader.may("admin"):
-        body = "Your bank asks you to approve a payment. You have not been charged yet."
-        yield Banner("warn", "shield-check", "Confirm your top-up", body, "Continue", confirm_at)
-    elif on_its_way:
-        yield Banner(
-            "info",
-            "clock",
-            "A top-up is on its way",
-            "The funds arrive by themselves, usually within seconds.",
-        )
+def _auto_topup(standing: Standing, reader: User, *, now: datetime) -> Iterator[Banner]:
+    """What keeps auto-topup from doing its work, and the payment of its that waits for the card holder."""
+    is_held_back = standing.kind in HOLDING_BACK or (standing.kind in LIMITS and standing.is_below)
+    if standing.kind is not Kind.CONFIRM and not is_held_back:
+        return
+    next_step, cta = wording.next_step(standing, now=now), ("", "")
+    if standing.kind is Kind.CONFIRM and standing.topup and reader.may("admin"):
+        cta = ("Confirm", topups.page_url(standing.topup))
+    elif is_held_back and reader.may("owner"):
+        cta = ("Review auto-topup", reverse("auto_topup"))
+    yield Banner(next_step.kind, next_step.icon, next_step.title, next_step.body, *cta)
+
+
+def _payments(account: Account, reader: User) -> Iterator[Banner]:
+    """What somebody began and what is on its way. What auto-topup wants confirmed has its own banner."""
+    found = list(
+        TopUp.objects.filter(account=account, next_look_at__isnull=False).order_by("-created_at")[:20]
+    )
+    waiting = [topup for topup in found if topup.status == TopUp.Status.REQUIRES_ACTION]
+    mine = next((topup for topup in waiting if topup.origin != TopUp.Origin.AUTO), None)
+    if mine and reader.may("admin"):
+        body = "You have not been charged yet."
+        title = f"Your top-up of {usd(mine.amount)} waits for you to confirm it"
+        yield Banner("warn", "shield-check", title, body, "Continue", topups.page_url(mine))
+    yield from _on_its_way(topup for topup in found if topup not in waiting)
+
+
+def _on_its_way(moving: Iterable[TopUp]) -> Iterator[Banner]:
+    for topup in list(moving)[:1]:
+        who = "An automatic top-up" if topup.origin == TopUp.Origin.AUTO else "A top-up"
+        body = "The funds arrive by themselves, usually within seconds."
+        yield Banner("info", "clock", f"{who} of {usd(topup.amount)} is on its way", body)
+
+
+def _sandbox(funds: Funds) -> Iterator[Banner]:
     if not settings.STRIPE_SECRET_KEY and not funds.paid:
         body = "Payments are rehearsed with test cards: no real money moves, and everything else works as it will."
         yield Banner("info", "info", "This is a sandbox", body)

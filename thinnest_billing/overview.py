@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import member
 from accounts.models import Account
-from billing import selectors
+from billing import auto_topup, auto_topup_wording, selectors
+from billing.auto_topup import Standing
 from billing.errors import NoBalance
 from billing.money import CENT
 from billing.selectors import Funds
@@ -54,9 +55,13 @@ def overview(request: HttpRequest) -> HttpResponse:
     today = periods.today(account.timezone, funds.last_day, now=now)
     thirty, month = periods.last_days(DAYS, today=today), periods.month_of(today).until(today)
     days = reports.daily(account.id, thirty)
+    standing = standing_of(account.id, now=now)
     context = {
-        "notes": banners(account, funds, reader=request.user),
+        "notes": banners(account, funds, standing, reader=request.user, now=now),
         "funds": funds,
+        "standing": standing,
+        "next_step": auto_topup_wording.next_step(standing, now=now),
+        "may_save": request.user.may("owner"),
         "runway": reports.runway(funds.balance, days, today=today, born=born(account)),
         "worth": calculator.worth(
             settings.TOPUP_MIN if funds.available < CENT else funds.available, rate_card.fresh(), now
@@ -75,6 +80,13 @@ def funds_of(account_id: UUID) -> Funds:
         return selectors.balance_of(account_id)
     except NoBalance:  # its owner has not confirmed the email address yet
         return selectors.NOTHING
+
+
+def standing_of(account_id: UUID, *, now: datetime) -> Standing:
+    try:
+        return auto_topup.standing(account_id, now=now)
+    except NoBalance:
+        return auto_topup.NEVER_OPENED
 
 
 def born(account: Account) -> date:
