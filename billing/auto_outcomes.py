@@ -13,7 +13,7 @@ from billing.gateways import HARD_DECLINES
 from billing.models import AutoTopup, TopUp
 
 RESTS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))  # after a decline; the next one stops
-MEMORY = timedelta(days=2)  # of our own faults
+MEMORY = timedelta(days=4)  # of our own faults
 EXPIRED = "confirmation_expired"  # a failure code, beside the processor's
 Stopped = AutoTopup.Stopped
 
