@@ -35,25 +35,23 @@ LINKED = """
         WINDOW w AS (PARTITION BY e.account_id ORDER BY e.seq)
     ) SELECT account_id, format('entry %%s', seq) FROM linked WHERE seq > mark AND """
 
-# What left (or came back to) an account's balance for each refund and dispute. A claim that took in several steps has
-# several entries: what follows the colon of a key tells them apart.
+# Each refund and dispute, and what its entries took and gave back. A claim that took in several steps has several
+# entries: what follows the colon of a key tells them apart.
 CLAIMED = """
     WITH claim AS (
-        SELECT r.account_id, 'refund' AS kind, CASE WHEN r.origin = 'gateway' THEN r.gateway_id ELSE r.id::text END AS key,
-            r.taken, r.status = 'failed' AS is_over
-        FROM billing_refund r WHERE r.account_id = ANY(%(accounts)s)
+        SELECT account_id, 'refund' AS kind, CASE origin WHEN 'gateway' THEN gateway_id ELSE id::text END AS key,
+            taken, status = 'failed' AS is_over
+        FROM billing_refund WHERE account_id = ANY(%(accounts)s)
         UNION ALL
         SELECT t.account_id, 'dispute', d.id, d.taken, d.status = 'won'
         FROM billing_dispute d JOIN billing_topup t ON t.id = d.topup_id WHERE t.account_id = ANY(%(accounts)s)
     ), posted AS (
-        SELECT e.account_id, CASE e.kind WHEN 'reversal' THEN 'refund' WHEN 'dispute_won' THEN 'dispute' ELSE e.kind END
-                AS kind,
-            split_part(e.key, ':', 1) AS key, coalesce(-sum(e.paid) FILTER (WHERE e.kind IN ('refund', 'dispute')), 0)
-                AS taken,
-            coalesce(sum(e.paid) FILTER (WHERE e.kind NOT IN ('refund', 'dispute')), 0) AS given_back,
-            bool_or(e.kind IN ('refund', 'dispute')) AS needs_claim
-        FROM billing_ledgerentry e
-        WHERE e.account_id = ANY(%(accounts)s) AND e.kind IN ('refund', 'dispute', 'dispute_won', 'reversal')
+        SELECT account_id, CASE WHEN kind IN ('refund', 'reversal') THEN 'refund' ELSE 'dispute' END AS kind,
+            split_part(key, ':', 1) AS key, bool_or(paid < 0) AS needs_claim,
+            coalesce(-sum(paid) FILTER (WHERE paid < 0), 0) AS taken,
+            coalesce(sum(paid) FILTER (WHERE paid > 0), 0) AS given_back
+        FROM billing_ledgerentry
+        WHERE account_id = ANY(%(accounts)s) AND kind IN ('refund', 'dispute', 'dispute_won', 'reversal')
         GROUP BY 1, 2, 3
     ) """
 
