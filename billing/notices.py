@@ -53,6 +53,9 @@ def looking_after_payments() -> QuerySet[User]:
     return staff.filter(Q(groups__name=GROUP) | Q(is_superuser=True)).distinct().order_by("email")
 
 
-def mark_done(rows: QuerySet[StaffNotice], *, staff: User, now: datetime) -> int:
-    """Note who looked after them; the first to say so stays. How many were open."""
-    return rows.filter(done_at=None).update(done_at=now, done_by=staff.public_id)
+def mark_done(rows: QuerySet[StaffNotice], *, staff: User, now: datetime) -> tuple[int, int]:
+    """Note who looked after them (the first to say so stays). How many were open, and how many are their own."""
+    still_open = rows.filter(done_at=None)
+    own = Q(account_id=staff.account_id) if staff.account_id else Q(pk=None)
+    left = still_open.filter(own).count()
+    return still_open.exclude(own).update(done_at=now, done_by=staff.public_id), left

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.errors import Problem
 from accounts.models import User
-from billing import ledger
-from billing.models import LedgerEntry
+from billing import ledger, topup_sweep, topups
+from billing.models import LedgerEntry, TopUp
 from billing.money import ZERO, usd
 
 BY_HAND = (LedgerEntry.Kind.GRANT, LedgerEntry.Kind.ADJUSTMENT)
@@ -78,3 +78,12 @@ def moved_today(staff: User, *, but: str = "", now: datetime | None = None) -> D
     own = LedgerEntry.objects.filter(kind__in=BY_HAND, actor=staff.public_id, recorded_at__gte=midnight)
     total = own.exclude(key=but).aggregate(total=Sum(Abs("granted") + Abs("paid")))["total"]
     return total or ZERO
+
+
+def pursue(topup: TopUp, *, staff: User, now: datetime) -> TopUp:
+    """Ask the processor about a top-up: an open one again with its own key or by looking, one that ended by looking.
+
+    Raises NotYourOwn, gateways.GatewayError and settling.NotOurs.
+    """
+    _not_own(topup.account_id, staff)
+    return topup_sweep.pursue(topup, now=now) if topup.is_open else topups.look(topup)

@@ -26,5 +26,7 @@ class StaffNoticeAdmin(ReadOnly):
 
     @admin.action(description="Done: somebody looked after them", permissions=["done"])
     def done(self, request: HttpRequest, rows: QuerySet[StaffNotice]) -> None:
-        count = notices.mark_done(rows, staff=request.user, now=timezone.now())
+        count, own = notices.mark_done(rows, staff=request.user, now=timezone.now())
         messages.success(request, f"{count} marked as done.")
+        if own:
+            messages.error(request, f"{own} left open: about your own account. Ask a colleague.")

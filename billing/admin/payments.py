@@ -1,17 +1,17 @@
 """Top-ups, cards and disputes, as staff see them."""
 
-from django.contrib import admin, messages
-from django.db.models import Case, QuerySet, Value, When
-from django.http import HttpRequest
-from django.utils import timezone
+from uuid import UUID
 
-from billing import gateways, settling, topup_sweep
+from django.contrib import admin
+from django.db.models import Case, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+
+from billing.admin import topup_comparison
 from billing.admin.read_only import ReadOnly
-from billing.models import (
-    Dispute,
-    PaymentMethod,
-    TopUp,
-)
+from billing.gateways import dashboard
+from billing.models import AutoTopup, Dispute, PaymentMethod, TopUp
 
 
 @admin.register(TopUp)
@@ -37,6 +37,8 @@ class TopUpAdmin(ReadOnly):
         "Top-up (top_…) or account id, a member's email, last four digits, any id of the processor"
     )
     actions = ("look_again",)
+    change_form_template = "admin/billing/topup/change_form.html"
+    readonly_fields = ("payment",)
     ordering = (
         Case(
             When(status__in=["created", "unknown", "processing"], then=Value(0)),
@@ -50,22 +52,44 @@ class TopUpAdmin(ReadOnly):
     def why(self, row: TopUp) -> str:
         return row.reason or row.decline_code or row.failure_code
 
+    @admin.display(description="on the processor's dashboard")
+    def payment(self, row: TopUp) -> str:
+        url = dashboard.url(row.mode, row.payment_id or "")
+        return format_html('<a href="{}">{}</a>', url, row.payment_id) if url else ""
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(f"<uuid:topup_id>/{name}/", self.admin_site.admin_view(view), name=f"{name}_topup")
+            for name, view in (("compare", self.compare), ("retry", topup_comparison.retry))
+        ]
+        return [*own, *super().get_urls()]
+
+    def compare(self, request: HttpRequest, topup_id: UUID) -> HttpResponse:
+        return topup_comparison.compare(request, topup_id, site=self.admin_site)
+
     def has_look_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.change_topup")
+        return topup_comparison.may_ask(request)
 
-    @admin.action(description="Ask the processor what became of them", permissions=["look"])
+    @admin.action(
+        description="Retry: ask with the same key, or look up what became of them", permissions=["look"]
+    )
     def look_again(self, request: HttpRequest, rows: QuerySet[TopUp]) -> None:
-        for row in rows.filter(next_look_at__isnull=False):
-            try:
-                topup_sweep.pursue(row, now=timezone.now())
-            except (gateways.GatewayError, settling.NotOurs) as error:
-                messages.error(request, f"{row.public_id}: {error}")
-            else:
-                messages.info(request, _told(TopUp.objects.get(pk=row.pk)))
+        for row in rows:
+            topup_comparison.pursue(request, row)
 
 
-def _told(row: TopUp) -> str:
-    return f"The top-up {row.public_id} is {row.get_status_display().lower()}."
+@admin.register(AutoTopup)
+class AutoTopupAdmin(ReadOnly):
+    """Standing orders: what each will do next, or why it does not."""
+
+    list_display = (
+        "account", "enabled", "threshold", "amount", "monthly_limit", "failures", "next_attempt_at",
+        "stopped_reason", "stopped_at", "mode",
+    )  # fmt: skip
+    list_filter = ("enabled", "stopped_reason", "mode")
+    list_select_related = ("account",)
+    search_fields = ("=card", "account__name")
+    ordering = ("-enabled", "-stopped_at")
 
 
 @admin.register(PaymentMethod)

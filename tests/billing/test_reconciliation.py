@@ -17,6 +17,7 @@ from billing.gateways import Misconfigured, Payment, Unavailable, sandbox_bank, 
 from billing.gateways.sandbox import SandboxGateway
 from billing.models import (
     Installation,
+    LedgerEntry,
     Mode,
     Reconciliation,
     Refund,
@@ -290,6 +291,19 @@ def test_it_compares_refunds(paid: TopUp, ours: str, theirs_is: bool, differs: b
             id="re_1", payment=theirs(paid), amount=1000, status="succeeded", created_at=clock()
         )
     assert (kinds(run()) == ["refunds"]) is differs
+
+
+def test_it_takes_in_a_refund_whose_event_was_lost(ada: User, paid: TopUp) -> None:
+    """Made at the processor: it leaves the balance as its event would have made it, once, and is told."""
+    SandboxRefund.objects.create(
+        id="re_1", payment=theirs(paid), amount=1000, status="succeeded", created_at=clock()
+    )
+    (found,) = run().differences
+    assert (found["kind"], found["repaired"]) == ("refunds", True)
+    assert "$10.00" in found["text"]
+    entry = LedgerEntry.objects.get(account_id=ada.account_id, kind="refund")
+    assert entry.paid == Decimal(-10)
+    assert run().differences == []
 
 
 def test_it_compares_refunds_of_old_topups(paid: TopUp) -> None:
