@@ -1,19 +1,23 @@
 # Two commands: `make run` and `make test`. Each installs what it needs into .venv, pinned by hash.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock clean
+.PHONY: help run test stripe-world check lock clean
 PY := .venv/bin/python
 # Settings for what only reads the code and never connects.
 OFFLINE := ENV_FILE=/dev/null SECRET_KEY=- DATABASE_URL=postgres://localhost/- REDIS_URL=redis://localhost
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 help:              ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/'
 
 run: .venv/trial   ## everything on this machine: PostgreSQL, Redis, web, worker, beat (PORT=8123; else 8000 or the next free)
 	@$(PY) -m thinnest_billing.devstack $(PORT)
 
 test: .venv/dev    ## the whole suite on a real PostgreSQL and Redis of its own (ARGS="-k topup" picks)
 	@$(PY) -m pytest -n logical --maxprocesses 8 $(ARGS)
+
+stripe-world: .venv/dev   ## payments against a replica of Stripe (STRIPE_WORLD=its address, or a Python that has it: docs/payments.md)
+	@test -n "$(STRIPE_WORLD)" || { echo "Set STRIPE_WORLD to the address of a world, or to a Python that has it: docs/payments.md says how."; exit 1; }
+	@STRIPE_WORLD="$(STRIPE_WORLD)" $(PY) -m pytest tests/stripe_world -rs $(ARGS)
 
 check: .venv/dev   ## format, lint, templates, types, layering contracts, missing migrations
 	@$(PY) -m ruff format --check --quiet . || { echo "Not formatted: $(PY) -m ruff format ."; exit 1; }
