@@ -20,15 +20,13 @@ from billing.models import AutoTopup, Mode, Refund, TopUp
 from billing.money import usd
 from billing.selectors import balance_of
 
-AUTO_PAGE = "payment_methods"
-
 
 def topup_added(topup: TopUp, *, now: datetime) -> None:
     """Money arrived. Call it once its credit is posted: the letter tells the balance after it."""
     auto = told.auto_of(topup) if topup.origin == TopUp.Origin.AUTO else None
     more = [("The payment service's own receipt", topup.receipt_url)] if topup.receipt_url else []
     if auto:
-        more.append(("Change or stop auto-topup", _url(AUTO_PAGE)))
+        more.append(("Change or stop auto-topup", _url("auto_topup")))
     context = {
         "auto": auto, "amount": usd(topup.credited), "asked": usd(topup.amount),
         "is_by_hand": topup.mode == Mode.MANUAL, "is_other_amount": topup.credited != topup.amount,
@@ -126,7 +124,7 @@ def _terms(auto: AutoTopup) -> dict[str, object]:
 
 
 def _review(more: list[tuple[str, str]] | None = None) -> dict[str, object]:
-    return {"button": "Review auto-topup", "url": _url(AUTO_PAGE), "more": more or []}
+    return {"button": "Review auto-topup", "url": _url("auto_topup"), "more": more or []}
 
 
 def _receipt(topup: TopUp) -> str:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import access
 from accounts.access import member
-from billing import receipt_list, receipts
+from billing import receipt_list, receipts, reconciliation
 from billing.details_form import BillingDetailsForm
 from billing.views import form_page, see_other
 from billing.views.topups import own_topup
@@ -25,6 +25,7 @@ def receipts_page(request: HttpRequest) -> HttpResponse:
     page = receipt_list.page(request.account.id, **asked)
     context = {
         "lines": page.lines,
+        "checked": reconciliation.for_customers(request.account.id),
         "newer": f"?after={page.newer}" if page.newer else "",
         "older": f"?before={page.older}" if page.older else "",
         "per_page": receipt_list.PER_PAGE,
