@@ -42,6 +42,20 @@ def test_it_refunds_by_staff_in_part_and_whole(product: Product) -> None:
     product.prove()
 
 
+def test_it_gives_back_what_a_refund_that_fails_later_took(product: Product) -> None:
+    """The world fails no refund later, but one that is still on its way can be canceled at the dashboard."""
+    row = refund(paid(product, "refund_pends"), "25.00")
+    product.relay()
+    row.refresh_from_db()
+    assert (row.status, product.balance) == (Refund.Status.PENDING, LOWERED)
+    assert row.gateway_id is not None
+    product.world.v1.refunds.cancel(row.gateway_id)
+    assert product.relay().count("refund.updated") == 1
+    row.refresh_from_db()
+    assert (row.status, product.balance) == (Refund.Status.FAILED, Decimal(26))
+    product.prove()
+
+
 def test_it_takes_a_refund_made_at_the_dashboard(product: Product) -> None:
     topup = paid(product)
     assert topup.payment_id is not None

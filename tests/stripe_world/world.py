@@ -73,11 +73,11 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 class World:
-    """A Stripe account in test mode, empty at first."""
+    """A Stripe account, empty at first."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, *, livemode: bool = False) -> None:
         self.url = f"{server}/worlds/{uuid.uuid4().hex}"
-        self._http("PUT", {"startup": {"livemode": False}})
+        self._http("PUT", {"startup": {"livemode": livemode}})
         self.v1 = stripe.StripeClient(SECRET_KEY, base_addresses={"api": self.url}).v1
         self._told: set[str] = set()
 
