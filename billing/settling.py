@@ -97,7 +97,7 @@ def _follow(topup: TopUp, payment: Payment, *, now: datetime) -> None:
     """An open top-up follows its payment; what is known to be over is never reopened by late news."""
     _learn(topup, payment)
     topup.next_look_at = next_look(topup, now=now)
-    is_waiting_page = topup.page_id and payment.status in (
+    is_waiting_page = topup.page_id and topup.status != Status.PROCESSING and payment.status in (
         gateways.Status.FAILED, gateways.Status.REQUIRES_ACTION, gateways.Status.OPEN
     )  # fmt: skip
     if is_waiting_page:  # the page takes another card, and leads to the bank by itself

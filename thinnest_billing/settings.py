@@ -142,7 +142,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="thinnest billing <bi
 
 # --- Payments ---------------------------------------------------------------------------------------------
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
-STRIPE_WEBHOOK_SECRET = env.list("STRIPE_WEBHOOK_SECRET", default=[])  # two while it is rotated
+STRIPE_WEBHOOK_SECRET = [secret.strip() for secret in env.list("STRIPE_WEBHOOK_SECRET", default=[])]
 STRIPE_API_BASE = env.url_of("STRIPE_API_BASE", "http", "https", default="https://api.stripe.com").rstrip("/")
 SANDBOX_ALLOW_PUBLIC = env.bool("SANDBOX_ALLOW_PUBLIC", default=False)
 TOPUP_MIN = env.dollars("TOPUP_MIN", default=Decimal("5.00"))  # dollars

@@ -137,11 +137,15 @@ class StripeGateway:
                 )
                 return as_payment(confirmed)
             except stripe.CardError as refusal:
-                return declined(refusal, self.payment(payment_id))
+                known = self.payment(payment_id)  # another window may have paid it meanwhile
+                return known if known.status is Status.SUCCEEDED else declined(refusal, known)
 
-    def payment(self, payment_id: str) -> Payment:
+    def payment(self, payment_id: str, *, retries: int = RETRIES) -> Payment:
         with translated():
-            return as_payment(self.v1.payment_intents.retrieve(payment_id, {"expand": [WITH_CHARGE]}))
+            found = self.v1.payment_intents.retrieve(
+                payment_id, {"expand": [WITH_CHARGE]}, {"max_network_retries": retries}
+            )
+            return as_payment(found)
 
     def find_payment(self, *, customer: str, reference: str) -> Payment | None:
         with translated():
@@ -201,7 +205,7 @@ class StripeGateway:
 
 
 def declined(refusal: stripe.CardError, asked: Payment) -> Payment:
-    """The bank's no as a value: the payment that Stripe made of it, else what was asked for."""
+    """The bank's no as a value: of the payment that Stripe names, else of what was asked for."""
     intent = part(refusal.error, "payment_intent")
     return replace(
         as_payment(intent) if intent else asked,

@@ -142,11 +142,11 @@ _OF_A_PAYMENT: dict[str, Callable[[Any], Refund | Dispute | FraudWarning]] = {
 
 
 def _with_charge(payment: Payment, gateway: "StripeGateway") -> Payment:
-    """An event's body names neither card nor receipt: ask for them, but credit also while nobody answers."""
+    """An event's body names neither card nor receipt: ask for them, once; credit also while nobody answers."""
     if payment.status is not Status.SUCCEEDED or payment.brand:
         return payment
     try:
-        return gateway.payment(payment.id)
+        return gateway.payment(payment.id, retries=0)
     except GatewayError as error:
         log.warning("%s is taken from its event, without its card and receipt: %s", payment.id, error)
         return payment

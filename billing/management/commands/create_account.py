@@ -15,7 +15,7 @@ from django.forms import ValidationError
 from accounts import api_keys, people
 from accounts.commands import JsonCommand, dollars
 from accounts.models import Scope, User
-from billing import grants, ledger, payment_methods, topups
+from billing import gateways, grants, ledger, payment_methods, topups
 from billing.money import is_whole_cents
 
 
@@ -79,6 +79,8 @@ class Command(JsonCommand):
             raise CommandError(f"{options['email']!r} is not an email address.") from None
         if User.objects.filter(email=options["email"].strip().lower()).exists():
             raise CommandError(f"{options['email']} already has an account.")
+        if options["card"] and not gateways.is_sandbox():
+            raise CommandError("--card saves a test card of the sandbox, and this installation uses Stripe.")
         if options["timezone"] not in available_timezones():
             raise CommandError(f"{options['timezone']!r} is not a time zone such as Europe/Berlin.")
         for name in ("paid", "granted"):

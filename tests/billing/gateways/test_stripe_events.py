@@ -162,6 +162,7 @@ def test_it_tells_of_a_success_also_while_stripe_does_not_answer(wire: Wire) -> 
     wire.answer("<html>", 502)
     payment = read(wire, "payment_intent.succeeded", answers.intent()).object
     assert (payment.status, payment.received, payment.last4) == (Status.SUCCEEDED, 2500, "")
+    assert len(wire.sent) == 1
 
 
 @pytest.mark.parametrize(
@@ -288,6 +289,21 @@ def test_a_live_event_in_test_mode_is_kept_for_a_person(topup: TopUp, ada: User)
 def test_an_unknown_type_is_taken_and_ignored(topup: TopUp) -> None:
     assert post(answers.event("invoice.paid", {"id": "in_1", "object": "invoice"})).status_code == 200
     assert state() == "ignored"
+
+
+def test_a_bank_debit_that_bounces_ends_the_top_up(topup: TopUp, ada: User) -> None:
+    """On the page a declined card is no end, because it takes another; what the bank had and gave back is one."""
+    TopUp.objects.update(status="requires_action", page_id="cs_1")
+    said = answers.declined("payment_intent_payment_attempt_failed", None)
+    for status, expected in [
+        ("requires_payment_method", "requires_action"), ("processing", "processing"),
+        ("requires_payment_method", "failed"),
+    ]:  # fmt: skip
+        told = answers.unpaid(said, status=status, metadata=succeeded(topup)["metadata"])
+        assert post(answers.event(f"payment_intent.{status}", told, id=f"evt_{expected}")).status_code == 200
+        topup.refresh_from_db()
+        assert topup.status == expected
+    assert credits(ada) == []
 
 
 def test_a_payment_of_another_installation_is_none_of_ours(topup: TopUp, ada: User) -> None:

@@ -120,6 +120,11 @@ def test_a_decline_while_confirming_is_of_the_same_payment(wire: Wire) -> None:
     assert payment.code == "payment_intent_authentication_failure"
 
 
+def test_a_decline_while_another_window_paid_is_a_success(wire: Wire) -> None:
+    wire.answer({"error": answers.declined()}, 402).answer(answers.intent())
+    assert wire.gateway().confirm(**CONFIRM).status is Status.SUCCEEDED
+
+
 def test_an_off_session_payment_that_wants_its_holder_fails_and_can_be_confirmed(wire: Wire) -> None:
     said = answers.declined("authentication_required", "authentication_required")
     wire.answer({"error": said | {"payment_intent": answers.unpaid(said)}}, 402)

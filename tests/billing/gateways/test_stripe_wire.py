@@ -8,6 +8,16 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 import pytest
 import stripe
+from stripe.params import (
+    CustomerCreateParams,
+    PaymentIntentCancelParams,
+    PaymentIntentConfirmParams,
+    PaymentIntentCreateParams,
+    PaymentIntentListParams,
+    RefundCreateParams,
+    RefundListParams,
+)
+from stripe.params.checkout import SessionCreateParams
 
 from billing.gateways import Card, Page, Status, stripe_events
 from billing.gateways.stripe import RETRIES, TIMEOUT
@@ -58,6 +68,16 @@ CALLS: dict[str, tuple[str, dict[str, Any], list[str]]] = {  # method, arguments
     "refund": ("refund", REFUND, ["POST /v1/refunds"]),
     "refunds": ("refunds", {"payment_id": "pi_1"}, ["GET /v1/refunds"]),
 }  # fmt: skip
+PINNED_PARAMETERS = {  # of the pinned version, which is younger than the document
+    "POST /v1/checkout/sessions": SessionCreateParams,
+    "POST /v1/customers": CustomerCreateParams,
+    "POST /v1/payment_intents": PaymentIntentCreateParams,
+    "POST /v1/payment_intents/{intent}/confirm": PaymentIntentConfirmParams,
+    "POST /v1/payment_intents/{intent}/cancel": PaymentIntentCancelParams,
+    "POST /v1/refunds": RefundCreateParams,
+    "GET /v1/payment_intents": PaymentIntentListParams,
+    "GET /v1/refunds": RefundListParams,
+}
 KEYS = {
     "customer": "customer:acct_1:1", "checkout": "checkout:top_1", "checkout, card not saved": "checkout:top_1",
     "charge off session": "charge:top_1", "charge on session": "charge:top_1", "confirm": "confirm:top_1:1",
@@ -105,6 +125,15 @@ def test_it_names_the_pinned_version_and_never_the_way_to_pay(wire: Wire, name: 
     for request in wire.sent:
         assert request.headers["Stripe-Version"] == "2026-10-28.endive" == stripe_events.PINNED
         assert request.headers["Authorization"] == "Bearer sk_test_x"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_it_sends_what_the_pinned_version_knows(wire: Wire, name: str) -> None:
+    for form, request in zip(call(wire, name), wire.sent, strict=True):
+        known = PINNED_PARAMETERS.get(openapi.operation(request.method, request.path))
+        if known:
+            assert {field.partition("[")[0] for field in form} <= set(known.__annotations__)
+    assert "payment_method_types" not in PaymentIntentCreateParams.__annotations__
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if CALLS[name][2][-1].startswith("POST")])
