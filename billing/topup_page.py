@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from billing import gateways
+from billing import claims, gateways
 from billing.declines import sentence_of
 from billing.models import TopUp
 from billing.money import usd, usd_balance
@@ -27,6 +27,8 @@ class TopUpStatus:
     forward_label: str = ""
     goes_by_itself: bool = False  # on to forward_url
     confirms: bool = False  # offers to confirm the payment
+    confirm_label: str = "Continue to your bank"
+    follows: str = ""  # what it means beyond this payment
     cancels: bool = False
     tries_again: str = ""  # the label of the way back to Add funds
 
@@ -37,9 +39,9 @@ def status_of(topup: TopUp, *, balance: Decimal, forward: bool, may_act: bool) -
         return _waiting_for_holder(topup, forward=forward, may_act=may_act)
     if topup.status == TopUp.Status.SUCCEEDED:
         facts = [*_facts(topup), ("New balance", usd_balance(balance))]
-        return TopUpStatus(
-            f"{usd(topup.credited)} added", "The funds are ready to use.", "check", "ok", facts=facts
-        )
+        whole = claims.left(topup) == topup.credited
+        body = "The funds are ready to use." if whole else "Some of it was taken back since, as listed below."
+        return TopUpStatus(f"{usd(topup.credited)} added", body, "check", "ok", facts=facts)
     return _TELL[TopUp.Status(topup.status)](topup)
 
 

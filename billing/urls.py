@@ -3,7 +3,7 @@
 from django.urls import path
 
 from billing import sandbox_views
-from billing.views import add_funds, auto_topup, payment_methods, receipts, topups, webhook
+from billing.views import add_funds, auto_topup, payment_methods, receipts, refunds, topups, webhook
 
 urlpatterns = [
     path("settings/billing/add-funds/", add_funds.add_funds, name="add_funds"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("settings/billing/topups/<str:topup_id>/", topups.topup, name="topup"),
     path("settings/billing/topups/<str:topup_id>/confirm/", topups.confirm_topup, name="confirm_topup"),
     path("settings/billing/topups/<str:topup_id>/cancel/", topups.cancel_topup, name="cancel_topup"),
+    path("settings/billing/topups/<str:topup_id>/refund/", refunds.refund_topup, name="refund_topup"),
     path("settings/billing/receipts/", receipts.receipts_page, name="receipts"),
     path("settings/billing/receipts/<str:topup_id>/", receipts.receipt, name="receipt"),
     path("settings/billing/details/", receipts.billing_details, name="billing_details"),

@@ -13,9 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import ids
 from accounts.access import member
-from billing import payment_methods, selectors, settling, topups
+from billing import auto_topup, payment_methods, selectors, settling, topups
+from billing.auto_topup_status import automatic
 from billing.gateways import GatewayError
 from billing.models import TopUp
+from billing.refund_page import returns_of
+from billing.refund_rules import customer_may
 from billing.topup_page import status_of
 from billing.views import see_other
 
@@ -33,7 +36,9 @@ def topup(request: HttpRequest, topup_id: str) -> HttpResponse:
         row = _look(row)
     funds = selectors.balance_of(request.account.id)
     status = status_of(row, balance=funds.balance, forward=not returned, may_act=request.user.may("admin"))
-    return render(request, "billing/topup.html", {"topup": row, "status": status})
+    may_refund = request.user.may("owner") and customer_may(row, now=timezone.now())
+    context = {"topup": row, "status": status, "returns": returns_of(row), "may_refund": may_refund}
+    return render(request, "billing/topup.html", context)
 
 
 def own_topup(request: HttpRequest, public_id: str) -> TopUp:
