@@ -10,5 +10,5 @@ from billing.models import BillingDetails
 class BillingDetailsAdmin(ReadOnly):
     list_display = ("account", "name", "tax_id")
     list_select_related = ("account",)
-    search_fields = ("name", "=tax_id")
+    search_fields = ("name", "tax_id")
     ordering = ("account",)
