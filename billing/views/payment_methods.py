@@ -1,6 +1,8 @@
 """Saved cards: see, add, prefer, remove."""
 
 import logging
+from datetime import datetime
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -13,10 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member
 from accounts.errors import Problem
-from billing import gateways, payment_methods
+from billing import auto_topup, gateways, payment_methods
+from billing.auto_topup_wording import why_stopped
 from billing.gateways import GatewayError
+from billing.models import AutoTopup, PaymentMethod
 from billing.views import form_page, see_other
 
+CARD_FOR, AUTO_TOPUP = "card_for", "auto-topup"  # what a new card is for: in the session and the address
 log = logging.getLogger(__name__)
 
 
@@ -26,9 +31,16 @@ log = logging.getLogger(__name__)
 def payment_method_list(request: HttpRequest) -> HttpResponse:
     if "returned" in request.GET and request.user.may("admin"):
         _fetch_new_cards(request)
-        return see_other(reverse("payment_methods"))
+        return see_other(_after_new_card(request))
     cards = list(payment_methods.of_account(request.account.id))
-    context = {"cards": cards, "today": timezone.now(), "may_act": request.user.may("admin")}
+    auto = auto_topup.of(request.account.id)
+    context = {
+        "cards": cards,
+        "today": timezone.now(),
+        "may_act": request.user.may("admin"),
+        "auto_card": auto.card if auto and auto.enabled else "",
+        "notes": _turn_on_again(auto, cards, now=timezone.now()) if request.user.may("owner") else [],
+    }
     return render(request, "billing/payment_methods.html", context)
 
 
@@ -43,12 +55,38 @@ def _fetch_new_cards(request: HttpRequest) -> None:
         messages.success(request, f"{card} is saved.")
 
 
+def _after_new_card(request: HttpRequest) -> str:
+    """Back to auto-topup with the newest card, if that was what it was for."""
+    newest = payment_methods.of_account(request.account.id).order_by("-created_at").first()
+    if request.session.pop(CARD_FOR, "") != AUTO_TOPUP or newest is None:
+        return reverse("payment_methods")
+    return use_card_url(newest)
+
+
+def use_card_url(card: PaymentMethod) -> str:
+    """Auto-topup's form with this card chosen. Nothing is on before its owner saves it."""
+    return f"{reverse('auto_topup')}?{urlencode({'card': card.gateway_id})}"
+
+
+def _turn_on_again(
+    auto: AutoTopup | None, cards: list[PaymentMethod], *, now: datetime
+) -> list[dict[str, str]]:
+    """While auto-topup is stopped: why, and the newest card to go on with."""
+    if auto is None or not auto.stopped_reason or not cards:
+        return []
+    newest = max(cards, key=lambda card: card.created_at)
+    note = {"kind": "warn", "icon": "refresh-cw", "title": "Auto-topup is off", "body": why_stopped(auto)}
+    return [note | {"cta": f"Use {newest} and turn on again", "href": use_card_url(newest)}]
+
+
 @form_page
 @never_cache
 @member(role="admin")
 def add_card(request: HttpRequest) -> HttpResponse:
     """Consent, then the processor's page. A form may not redirect there itself: the policy forbids it."""
-    context = {"gateway": gateways.gateway()}
+    is_for_auto = request.GET.get("for") == AUTO_TOPUP
+    back = reverse("auto_topup" if is_for_auto else "payment_methods")
+    context = {"gateway": gateways.gateway(), "is_for_auto": is_for_auto, "back": back}
     if request.method != "POST":
         url = request.session.pop("card_page", "")
         return render(request, "billing/add_card.html", context | {"forward": url})
@@ -59,6 +97,7 @@ def add_card(request: HttpRequest) -> HttpResponse:
         messages.error(request, "The payment service does not answer. No card was saved; please try again.")
         return render(request, "billing/add_card.html", context)
     request.session["card_page"] = page.url.removeprefix(settings.SITE_URL)
+    request.session[CARD_FOR] = AUTO_TOPUP if is_for_auto else ""
     return see_other(reverse("add_card"))
 
 
@@ -81,13 +120,16 @@ def remove_card(request: HttpRequest, card: str) -> HttpResponse:
         found = payment_methods.find(request.account.id, card)
     except Problem as gone:
         raise Http404 from gone
+    auto = auto_topup.of(request.account.id)
+    stops_auto = bool(auto and auto.enabled and auto.card == card)
     if request.method != "POST":
-        return render(request, "billing/remove_card.html", {"card": found})
+        return render(request, "billing/remove_card.html", {"card": found, "stops_auto": stops_auto})
     try:
         payment_methods.remove(request.account.id, card, now=timezone.now())
     except GatewayError as error:
         log.warning("Remove %s: %s", card, error)
         messages.error(request, "The payment service does not answer. The card was not removed; try again.")
     else:
-        messages.success(request, f"{found} is removed. It will not be charged again.")
+        also = " Auto-topup is off now." if stops_auto else ""
+        messages.success(request, f"{found} is removed. It will not be charged again.{also}")
     return see_other(reverse("payment_methods"))

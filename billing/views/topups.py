@@ -36,8 +36,12 @@ def topup(request: HttpRequest, topup_id: str) -> HttpResponse:
         row = _look(row)
     funds = selectors.balance_of(request.account.id)
     status = status_of(row, balance=funds.balance, forward=not returned, may_act=request.user.may("admin"))
-    may_refund = request.user.may("owner") and customer_may(row, now=timezone.now())
+    now, is_automatic = timezone.now(), row.origin == TopUp.Origin.AUTO
+    if is_automatic:
+        status = automatic(status, row, auto_topup.standing(row.account_id, now=now), now=now)
+    may_refund = request.user.may("owner") and customer_may(row, now=now)
     context = {"topup": row, "status": status, "returns": returns_of(row), "may_refund": may_refund}
+    context["is_automatic"] = is_automatic
     return render(request, "billing/topup.html", context)
 
 

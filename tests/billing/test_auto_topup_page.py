@@ -1,5 +1,6 @@
 """Settings > Billing > Auto-topup: who may change it, what it refuses, what it says, and what saving does."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,13 +9,16 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import User
-from billing import auto_charge, auto_topup, payment_methods
+from accounts.models import Mail, User
+from billing import auto_charge, auto_topup, ledger, payment_methods, topup_sweep
+from billing import auto_topup_wording as wording
+from billing.auto_due import PATIENCE
 from billing.auto_topup import Wish
-from billing.models import AutoTopup, TopUp
+from billing.models import AutoTopup, SandboxPayment, TopUp
+from billing.selectors import balance_of
 from tests import factories
 from tests.billing.paying import clock, credits, save_card
-from tests.billing.test_add_funds import signed_in, text_of
+from tests.billing.test_add_funds import forwarded, signed_in, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
@@ -207,3 +211,194 @@ def test_strangers_and_visitors_see_nothing(ada: User, cy: User, visa: str) -> N
     turn_on(ada, visa)
     assert Client().get(PAGE).status_code == 302
     assert "4242" not in text_of(signed_in(cy).get(PAGE))
+
+
+# --- Its card -------------------------------------------------------------------------------------------------
+
+
+def add_a_card(browser: Client, number: str, *, what_for: str = "?for=auto-topup") -> HttpResponse:
+    """By the processor's page and back."""
+    browser.post(f"/settings/billing/payment-methods/add/{what_for}")
+    page = forwarded(browser.get("/settings/billing/payment-methods/add/"))
+    return browser.post(page, {"number": number}, follow=True)
+
+
+def test_without_a_card_it_leads_to_one_and_back(ada: User, browser: Client) -> None:
+    assert "First, a card" in text_of(browser.get(PAGE))
+    back = add_a_card(browser, "5555 5555 5555 4444")
+    card = payment_methods.of_account(ada.account_id).get().gateway_id
+    assert back.redirect_chain[-1] == (f"{PAGE}?card={card}", 303)
+    assert "Mastercard •••• 4444 is saved." in text_of(back)
+    assert 'role="switch" id="id_enabled" checked' in back.content.decode()
+    assert saved(ada) is None, "nothing is on before it is saved"
+
+
+def test_a_card_that_is_not_for_it_leads_back_to_the_cards(browser: Client) -> None:
+    add_a_card(browser, "5555 5555 5555 4444")
+    back = add_a_card(browser, "4242 4242 4242 4242", what_for="")
+    assert back.redirect_chain[-1] == ("/settings/billing/payment-methods/", 303)
+
+
+def test_the_cards_page_marks_the_one_it_charges(ada: User, browser: Client, visa: str) -> None:
+    other = save_card(ada, "pm_card_amex")
+    turn_on(ada, other)
+    page = text_of(browser.get("/settings/billing/payment-methods/"))
+    assert "American Express •••• 0005 Auto-topup" in page
+    assert "Visa •••• 4242 Default Expires" in page
+
+
+def test_removing_its_card_says_first_that_it_stops(ada: User, browser: Client, visa: str) -> None:
+    turn_on(ada, visa)
+    other = save_card(ada, "pm_card_amex")
+    cards = "/settings/billing/payment-methods"
+    assert "Auto-topup will be turned off" not in text_of(browser.get(f"{cards}/{other}/remove/"))
+    assert "Auto-topup will be turned off" in text_of(browser.get(f"{cards}/{visa}/remove/"))
+    assert "Auto-topup is off now." in text_of(browser.post(f"{cards}/{visa}/remove/", follow=True))
+    page = text_of(browser.get(PAGE))
+    assert "Auto-topup is off since today at" in page
+    assert "Its card was removed." in page
+
+
+def test_a_stopped_one_is_turned_on_again_with_another_card(ada: User, browser: Client, visa: str) -> None:
+    """Adding a card elsewhere changes nothing by itself: it offers, its owner decides."""
+    turn_on(ada, visa)
+    payment_methods.remove(ada.account_id, visa, now=clock())
+    offered = add_a_card(browser, "4242 4242 4242 4242", what_for="")
+    assert "Use Visa •••• 4242 and turn on again" in text_of(offered)
+    assert saved(ada) == (False, D("0.50"), D(25), visa, D(500))
+    new = payment_methods.of_account(ada.account_id).get().gateway_id
+    assert f"{PAGE}?card={new}" in offered.content.decode()
+    page = browser.get(f"{PAGE}?card={new}")
+    assert "Use this card and turn on again" in text_of(page)
+    assert f'<option value="{new}" selected>' in page.content.decode()
+    assert "Auto-topup is on." in text_of(send(browser, new, follow=True))
+    assert saved(ada) == (True, D("0.50"), D(25), new, D(500))
+
+
+def test_a_stopped_one_may_be_left_off(ada: User, browser: Client, visa: str) -> None:
+    turn_on(ada, visa)
+    payment_methods.remove(ada.account_id, visa, now=clock())
+    other = save_card(ada)
+    assert "Leave it off" in text_of(browser.get(PAGE))
+    send(browser, other, enabled="", consent=None)
+    assert AutoTopup.objects.get().stopped_reason == ""
+    assert "is off since" not in text_of(browser.get("/settings/billing/"))
+
+
+# --- A payment of its that the bank wants confirmed, or refuses -----------------------------------------------
+
+
+def crossing(user: User, token: str) -> TopUp:
+    """Auto-topup is on with this card, and the balance is already below its threshold."""
+    turn_on(user, save_card(user, token), threshold=D(5))
+    return TopUp.objects.get()
+
+
+def page_of(topup: TopUp) -> str:
+    return f"/settings/billing/topups/{topup.public_id}/"
+
+
+def overdue(topup: TopUp, *, hours: int) -> datetime:
+    """The moment `hours` after the top-up began, with its look due."""
+    TopUp.objects.filter(pk=topup.pk).update(next_look_at=topup.created_at)
+    return topup.created_at + timedelta(hours=hours)
+
+
+def test_it_asks_everywhere_to_confirm_the_same_payment(ada: User, browser: Client) -> None:
+    """From the email and the banner to the page, the bank and back: one payment, one credit."""
+    topup = crossing(ada, ALWAYS_ASKS)
+    where, until = page_of(topup), wording.when(topup.created_at + PATIENCE, timezone="UTC", now=clock())
+    assert where in Mail.objects.get(subject__contains="onfirm").text
+    overview = browser.get("/settings/billing/")
+    assert "Your bank wants you to confirm the automatic top-up of $25.00" in text_of(overview)
+    assert f"You can until {until}." in text_of(overview)
+    assert where in overview.content.decode()
+    assert "Confirm the automatic top-up of $25.00" in text_of(browser.get(where))
+    assert "Your bank wants you to confirm" in text_of(browser.get(PAGE))
+    assert browser.post(f"{where}confirm/")["Location"] == where
+    bank = forwarded(browser.get(where))
+    done = browser.post(bank, {"confirm": "yes"}, follow=True)
+    assert "$25.00 added" in text_of(done)
+    assert credits(ada) == [D(25)]
+    assert SandboxPayment.objects.count() == 1
+    assert "Next top-up: when less than $5.00 is available" in text_of(browser.get(PAGE))
+
+
+def test_the_emails_link_leads_through_the_sign_in_to_the_payment(ada: User) -> None:
+    where = page_of(crossing(ada, ALWAYS_ASKS))
+    visitor = Client()
+    asked = visitor.get(where)
+    assert asked["Location"] == f"/sign-in/?next={where}"
+    typed = {"email": ada.email, "password": factories.PASSWORD}
+    assert visitor.post(asked["Location"], typed)["Location"] == where
+
+
+def test_a_viewer_is_told_who_may_confirm(ada: User, bo: User) -> None:
+    topup = crossing(ada, ALWAYS_ASKS)
+    page = signed_in(bo).get(page_of(topup))
+    assert "An admin or the owner of your account can confirm it." in text_of(page)
+    assert "Confirm with your bank" not in text_of(page)
+    assert "Your bank wants you to confirm" in text_of(signed_in(bo).get("/settings/billing/"))
+
+
+def test_a_payment_that_was_not_confirmed_in_time_says_so_and_what_to_do(ada: User, browser: Client) -> None:
+    topup = crossing(ada, ALWAYS_ASKS)
+    topup_sweep.pursue_open_topups(now=overdue(topup, hours=23))
+    page = text_of(browser.get(page_of(topup)))
+    assert "The automatic top-up was not confirmed in time" in page
+    assert "You have not been charged and your balance has not changed." in page
+    assert "Auto-topup is off now because of this. Its owner can turn it on again" in page
+    assert "Confirm with your bank" not in page
+    assert "Auto-topup is off since" in text_of(browser.get("/settings/billing/"))
+    assert "Use this card and turn on again" in text_of(browser.get(PAGE))
+
+
+def test_canceling_one_says_what_follows(ada: User, browser: Client) -> None:
+    """It counts as a failed attempt: auto-topup stays on, and rests for an hour."""
+    topup = crossing(ada, ALWAYS_ASKS)
+    where = page_of(topup)
+    assert "Canceling counts as a failed attempt: auto-topup stays on" in text_of(browser.get(where))
+    page = text_of(browser.post(f"{where}cancel/", follow=True))
+    assert "The automatic top-up was canceled" in page
+    again = wording.when(AutoTopup.objects.get().next_attempt_at, timezone="UTC", now=clock())
+    assert f"Auto-topup stays on: if it is still needed, it tries again {again}." in page
+    assert credits(ada) == []
+
+
+def test_a_decline_tells_the_reason_and_the_next_attempt_everywhere(ada: User, browser: Client) -> None:
+    topup = crossing(ada, DECLINES)
+    again = wording.when(AutoTopup.objects.get().next_attempt_at, timezone="UTC", now=clock())
+    assert "The automatic top-up was declined" in text_of(browser.get(page_of(topup)))
+    for path in ("/settings/billing/", PAGE):
+        page = text_of(browser.get(path))
+        assert "The automatic top-up of $25.00 did not go through" in page
+        assert "The bank gave no reason; it can tell you more. You have not been charged." in page
+        assert f"If it is still needed, we try again {again}." in page
+    assert "Failed $25.00" in text_of(browser.get(PAGE))
+
+
+def test_saving_again_cancels_what_waits_and_tries_the_new_card(ada: User, browser: Client) -> None:
+    """S45: the owner need not confirm the old payment to go on."""
+    waiting = crossing(ada, ALWAYS_ASKS)
+    done = send(browser, save_card(ada), threshold="5.00", follow=True)
+    assert "$25.00 added" in text_of(done)
+    waiting.refresh_from_db()
+    assert waiting.status == TopUp.Status.CANCELED
+    page = text_of(browser.get(page_of(waiting)))
+    assert "It was not needed any more. You have not been charged" in page
+    assert credits(ada) == [D(25)]
+
+
+def test_a_reached_limit_is_told_with_when_it_goes_on(ada: User, browser: Client, visa: str) -> None:
+    turn_on(ada, visa, threshold=D(25), monthly_limit=D(30))
+    drain(ada)
+    assert auto_charge.attempt(ada.account_id) is None
+    for path in ("/settings/billing/", PAGE):
+        page = text_of(browser.get(path))
+        assert "$25.00 of your monthly limit of $30.00 used" in page
+        assert "There is no room for another $25.00, so no card is charged until" in page
+
+
+def drain(user: User) -> None:
+    left = balance_of(user.account_id).available
+    ledger.adjust(user.account_id, -left, key="drain", actor="tests", reason="drained", now=clock())
