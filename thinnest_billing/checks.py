@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.http.request import validate_host
 
+from billing.checks import PAYMENTS
+
 SEED_MINIMUM = 5  # dollars; promise S23
 
 
@@ -29,7 +31,7 @@ def topup_limits_agree(**_: Any) -> list[CheckMessage]:
     return []
 
 
-@register
+@register(PAYMENTS)
 def stripe_key_is_secret(**_: Any) -> list[CheckMessage]:
     """A publishable key would fail only at the first payment."""
     if not settings.STRIPE_SECRET_KEY or settings.STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
