@@ -20,16 +20,8 @@ class TopUpAdmin(ReadOnly):
 
     id_prefix = "top"
     list_display = (
-        "created_at",
-        "account",
-        "amount",
-        "status",
-        "why",
-        "card_name",
-        "origin",
-        "mode",
-        "next_look_at",
-    )
+        "created_at", "status", "why", "amount", "account", "card_name", "origin", "next_look_at", "mode",
+    )  # fmt: skip
     list_filter = ("status", "mode", "origin", "created_at")
     list_select_related = ("account",)
     search_fields = ("=payment_id", "=page_id", "=customer", "=card", "=last4", "=idempotency_key")
@@ -70,9 +62,7 @@ class TopUpAdmin(ReadOnly):
     def has_look_permission(self, request: HttpRequest) -> bool:
         return topup_comparison.may_ask(request)
 
-    @admin.action(
-        description="Retry: ask with the same key, or look up what became of them", permissions=["look"]
-    )
+    @admin.action(description="Retry: ask with the same key, or look it up", permissions=["look"])
     def look_again(self, request: HttpRequest, rows: QuerySet[TopUp]) -> None:
         for row in rows:
             topup_comparison.pursue(request, row)

@@ -1,6 +1,7 @@
 """Proofs that the numbers tie: the ledger within itself, and our books with the processor's."""
 
 from django.contrib import admin
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
@@ -20,7 +21,7 @@ class ReconciliationAdmin(ReadOnly):
     def result(self, row: Reconciliation) -> str:
         repaired = sum(difference["repaired"] for difference in row.differences)
         count = len(row.differences) - repaired
-        told = [f"{count} differences"] if count else []
+        told = [f"{count} difference{pluralize(count)}"] if count else []
         return ", ".join([*told, f"{repaired} repaired"] if repaired else told) or "clean"
 
     @admin.display(description="differences")
@@ -30,8 +31,7 @@ class ReconciliationAdmin(ReadOnly):
              difference["account"])
             for difference in row.differences
         )  # fmt: skip
-        listed = format_html_join("", "<li>{}{} {} {}</li>", lines)
-        return format_html("<ul>{}</ul>", listed) if listed else "None: everything agrees."
+        return format_html_join("", "<p>{}{} {} {}</p>", lines) or "None: everything agrees."
 
 
 def _topup(known: str) -> str:
@@ -48,10 +48,10 @@ class LedgerCheckAdmin(ReadOnly):
 
     @admin.display(description="result")
     def result(self, row: LedgerCheck) -> str:
-        return f"{len(row.breaches)} breaches" if row.breaches else "clean"
+        count = len(row.breaches)
+        return f"{count} breach{pluralize(count, 'es')}" if count else "clean"
 
     @admin.display(description="breaches")
     def found(self, row: LedgerCheck) -> str:
         lines = ((breach["account"], breach["rule"], breach["detail"]) for breach in row.breaches)
-        listed = format_html_join("", "<li>{}: {} ({})</li>", lines)
-        return format_html("<ul>{}</ul>", listed) if listed else "None: every number ties."
+        return format_html_join("", "<p>{}: {} ({})</p>", lines) or "None: every number ties."

@@ -41,7 +41,7 @@ def compare(request: HttpRequest, topup_id: UUID, *, site: Any) -> HttpResponse:
     ours = books.read([topup.pk])[topup.pk]
     asked = not silence and bool(topup.payment_id)
     shown = {
-        "title": f"{topup.public_id} beside the processor", "opts": TopUp._meta, "topup": topup,
+        "title": "Our books and the processor", "opts": TopUp._meta, "topup": topup,
         "rows": rows(topup, payment), "refunds": refund_rows(topup, refunds), "silence": silence,
         "differences": list(books.differences(ours, payment)) if asked else [],
         "agrees": asked and payment is not None, "entries": entries(topup), "events": events(topup),

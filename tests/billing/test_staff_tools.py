@@ -143,7 +143,7 @@ def test_it_marks_what_differs(dee: Client, paid: TopUp) -> None:
     assert "the processor received $20.00" in page
     row = re.search(r"<tr><th scope=\"row\">Received</th>.*?</tr>", page)
     assert row is not None
-    assert "<strong>No</strong>" in row[0]
+    assert "<strong>Yes</strong>" in row[0]
 
 
 def test_it_shows_refunds_of_both_sides(dee: Client, paid: TopUp) -> None:
@@ -269,7 +269,7 @@ def test_it_lists_standing_orders_read_only(dee: Client, ada: User) -> None:
 def test_it_shows_a_reconciliation_s_differences(dee: Client, paid: TopUp) -> None:
     SandboxPayment.objects.update(received=2000)
     row = reconcile(now=clock())
-    assert "1 differences" in read(dee, "/admin/billing/reconciliation/")
+    assert "1 difference" in read(dee, "/admin/billing/reconciliation/")
     page = read(dee, f"/admin/billing/reconciliation/{row.pk}/change/")
     assert "the processor received $20.00" in page
     assert f"{TOPUPS}{paid.pk}/compare/" in page
@@ -278,7 +278,7 @@ def test_it_shows_a_reconciliation_s_differences(dee: Client, paid: TopUp) -> No
 def test_it_shows_a_ledger_check_s_breaches(dee: Client, ada: User) -> None:
     breach = {"account": str(ada.account_id), "rule": "seq is gapless", "detail": "entry 7"}
     row = LedgerCheck.objects.create(ran_at=clock(), full=False, accounts=1, breaches=[breach])
-    assert "1 breaches" in read(dee, "/admin/billing/ledgercheck/")
+    assert "1 breach" in read(dee, "/admin/billing/ledgercheck/")
     assert "seq is gapless (entry 7)" in read(dee, f"/admin/billing/ledgercheck/{row.pk}/change/")
 
 
