@@ -20,12 +20,26 @@ def clerk(group: str) -> User:
     ("group", "rights"),
     [
         ("support", set()),
-        ("billing", {"billing.add_ledgerentry", "billing.change_balance", "usage.change_charge"}),
+        (
+            "billing",
+            {
+                "billing.add_ledgerentry",
+                "billing.change_balance",
+                "billing.add_refund",
+                "usage.change_charge",
+            },
+        ),
         ("pricing", {"usage.add_price"}),
     ],
 )
 def test_it_gives_each_group_its_rights(group: str, rights: set[str]) -> None:
-    acts = {"billing.add_ledgerentry", "billing.change_balance", "usage.change_charge", "usage.add_price"}
+    acts = {
+        "billing.add_ledgerentry",
+        "billing.change_balance",
+        "billing.add_refund",
+        "usage.change_charge",
+        "usage.add_price",
+    }
     user = clerk(group)
     assert {right for right in acts if user.has_perm(right)} == rights
     assert user.has_perms(["billing.view_topup", "accounts.view_account", "usage.view_charge"])

@@ -1,7 +1,7 @@
 """The groups of staff, made and topped up after every migration; rights that an operator adds by hand stay.
 
-support reads; billing also grants and adjusts (within STAFF_DAILY_LIMIT a day), freezes, reverses charges and
-looks after payments; pricing also adds rates. Superusers may do everything.
+support reads; billing also grants and adjusts (within STAFF_DAILY_LIMIT a day), freezes, reverses charges,
+refunds and looks after payments; pricing also adds rates. Superusers may do everything.
 """
 
 from typing import Any
@@ -22,6 +22,7 @@ MORE = {
         "change_eventreceipt",
         "change_staffnotice",
         "change_charge",
+        "add_refund",
     ),
     "pricing": ("add_price",),
 }
