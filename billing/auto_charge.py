@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.errors import Problem
+from accounts.sweeps import while_there_is_time
 from billing import (
     auto_due,
     auto_outcomes,
@@ -144,7 +145,7 @@ def _begin(account_id: UUID, *, now: datetime) -> TopUp | None:
 def attempt_due(*, now: datetime) -> None:
     """A step of the sweep: every account that may be due, the rest too when one fails."""
     charged = 0
-    for account_id in auto_due.who_may_be_due(now=now):
+    for account_id in while_there_is_time(auto_due.who_may_be_due(now=now)):
         try:
             charged += attempt(account_id) is not None
         except Exception:

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from accounts.sweeps import while_there_is_time
 from billing import gateways, notices, refunds, settling
 from billing.gateways import GatewayError
 from billing.models import Refund
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 def pursue_open_refunds(*, now: datetime) -> None:
     """A step of the sweep: look at each open refund that is due, and go on when one fails."""
     due = Refund.objects.filter(mode=gateways.mode(), next_look_at__lte=now).select_related("topup")
-    for row in due.order_by("next_look_at")[:BATCH]:
+    for row in while_there_is_time(due.order_by("next_look_at")[:BATCH]):
         if not _claim(row, now=now):
             continue
         try:

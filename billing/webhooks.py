@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from accounts.sweeps import while_there_is_time
 from billing import disputes, gateways, installation, notices, payment_methods, refunds, settling
 from billing.gateways import Card, Dispute, Event, FraudWarning, Page, Payment, Refund, Rejected
 from billing.models import EventReceipt, TopUp
@@ -81,7 +82,7 @@ def _tell_staff(receipt: EventReceipt, state: EventReceipt.State, error: str, *,
 def process_waiting_events(*, now: datetime) -> None:
     """A step of the sweep: events that were stored, and whose processing died or failed."""
     due = EventReceipt.objects.filter(mode=gateways.mode(), next_try_at__lte=now)
-    for receipt in due.order_by("received_at")[:BATCH]:
+    for receipt in while_there_is_time(due.order_by("received_at")[:BATCH]):
         if due.filter(pk=receipt.pk).update(next_try_at=now + RETRY):
             process(receipt, now=now)
 

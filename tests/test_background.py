@@ -17,9 +17,15 @@ from django.utils import timezone
 from kombu import Connection
 from pytest_django import Settings
 
-from accounts import nudges, redis_link
+from accounts import mail as accounts_mail
+from accounts import nudges, redis_link, sweeps
 from accounts.logs import request_id
-from billing.models import Installation, Mode
+from accounts.models import Mail, User
+from billing import gateways, topup_sweep
+from billing.gateways import Payment, Unavailable
+from billing.gateways.sandbox import SandboxGateway
+from billing.models import Installation, Mode, TopUp
+from tests.billing.paying import begin, save_card
 from thinnest_billing import health, sweeping
 from thinnest_billing.celery import app
 from thinnest_billing.models import Heartbeat
@@ -103,6 +109,37 @@ def test_it_goes_on_with_the_sweep_when_one_step_fails(monkeypatch: pytest.Monke
     assert [name.rpartition(".")[2] for name in sweeping.sweep(now=NOON)] == ["breaks"]
     assert seen == [NOON]
     assert Heartbeat.objects.get(name="sweep").beat_at == NOON
+
+
+def test_it_goes_on_with_the_next_step_when_one_takes_too_long() -> None:
+    """Each pass does at least one row, so that nothing waits for ever."""
+    assert list(sweeps.while_there_is_time(range(1000), seconds=60)) == list(range(1000))
+    assert list(sweeps.while_there_is_time(range(1000), seconds=0)) == [0]
+    slow = (time.sleep(0.02) for _ in range(1000))
+    assert 1 <= len(list(sweeps.while_there_is_time(slow, seconds=0.1))) <= 6
+
+
+@pytest.mark.django_db
+def test_it_sends_mail_though_the_processor_hangs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, ada: User
+) -> None:
+    """Each open top-up costs its whole patience; the letters at the end leave all the same."""
+    settings.EMAIL_URL = "smtp://127.0.0.1:1"  # the tests' own backend takes them
+    settings.TOPUPS_PER_HOUR = 100
+    for _ in range(30):
+        begin(ada, card=save_card(ada))
+    accounts_mail.send("ada@example.com", "password_changed", {"at": NOON}, user=ada, now=timezone.now())
+
+    class Hangs(SandboxGateway):
+        def charge(self, **_: object) -> Payment:
+            time.sleep(0.05)
+            raise Unavailable("timed out")
+
+    monkeypatch.setattr(gateways, "gateway", Hangs)
+    monkeypatch.setattr(topup_sweep, "PASS", 0.2)
+    assert sweeping.sweep(now=timezone.now() + timedelta(minutes=2)) == []
+    assert TopUp.objects.filter(status="unknown").count() < 10
+    assert Mail.objects.filter(sent_at__isnull=False, to="ada@example.com").exists()
 
 
 def test_it_is_alive_without_asking_anyone(client: Client) -> None:

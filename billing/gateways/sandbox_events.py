@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from accounts.nudges import nudge
+from accounts.sweeps import while_there_is_time
 from billing.gateways import Card, Dispute, Event, FraudWarning, Page, Payment, Refund, Status, signatures
 from billing.models import SandboxEvent
 
@@ -78,7 +79,7 @@ _KINDS: dict[str, type] = {
 def deliver_waiting(*, now: datetime) -> None:
     """POST every event that is due to our webhook, oldest first."""
     due = SandboxEvent.objects.filter(next_try_at__lte=now)
-    for event in due.order_by("created_at", "id")[:BATCH]:
+    for event in while_there_is_time(due.order_by("created_at", "id")[:BATCH]):
         claimed = due.filter(pk=event.pk).update(next_try_at=now + CLAIM, tries=F("tries") + 1)
         if claimed:
             _deliver(event, now=now)
