@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts import api_keys
 from accounts.models import ApiKey, User
 from billing import selectors
-from billing.models import LedgerEntry, PaymentMethod, TopUp
+from billing.models import BillingDetails, LedgerEntry, PaymentMethod, TopUp
 from tests.api_client import ApiClient, read
 from thinnest_billing.demo import history, seed
 from usage import metering
@@ -54,6 +54,7 @@ def test_it_fills_in_sixty_days_that_add_up_once(tmp_path: Path, api: ApiClient)
     assert added["n"] >= 3
     assert Decimal(1) + added["total"] - spent == funds.balance, "trial + top-ups - usage"
 
+    assert "NO 998 877 665 MVA" in BillingDetails.objects.get(account=owner.account).tax_id
     check_it_is_believable(now)
     check_its_keys_work(made, tmp_path / "demo.json", api)
 

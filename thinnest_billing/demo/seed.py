@@ -17,7 +17,7 @@ from django.db import transaction
 from accounts import people
 from accounts.models import Account, User
 from billing import gateways, installation, payment_methods, topups
-from billing.models import Mode, TopUp
+from billing.models import BillingDetails, Mode, TopUp
 from thinnest_billing.demo import credentials, history
 from thinnest_billing.demo.credentials import Credentials
 from thinnest_billing.demo.history import Funded, Used
@@ -30,6 +30,9 @@ from usage.models import Agent
 EMAIL, STAFF_EMAIL = "demo@example.com", "staff@example.com"
 NAME = "Fjord & Pine Outfitters"
 CARD = "pm_card_visa"
+PRINTED = {  # on the receipts
+    "name": f"{NAME} AS", "address": "1 Fjord Lane\n5003 Bergen\nNorway", "tax_id": "NO 998 877 665 MVA"
+}  # fmt: skip
 DAYS = timedelta(days=60)
 DONE = "seed_demo"  # the heartbeat that says the history is complete
 
@@ -51,6 +54,7 @@ def seed(*, now: datetime, file: Path) -> Credentials:
     owner, staff = demo_owner(now=now), demo_staff(now=now)
     account = Account.objects.get(members=owner)
     card = demo_card(account.id, now=owner.created_at)
+    BillingDetails.objects.get_or_create(account=account, defaults=PRINTED)
     known = credentials.keep(account, owner, staff, card=card, file=file, now=now)
     if not Heartbeat.objects.filter(name=DONE).exists():
         name_agents(account.id, now=owner.created_at)
