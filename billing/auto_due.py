@@ -31,6 +31,7 @@ MAY_BE_DUE = """
     AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= %s)
     AND NOT EXISTS (SELECT FROM billing_topup t
         WHERE t.account_id = a.account_id AND t.origin = 'auto' AND t.next_look_at IS NOT NULL)"""
+FAR = "b.granted + b.paid - b.held >= a.threshold * 1.25"
 ON = "FROM billing_autotopup a JOIN billing_balance b USING (account_id) WHERE a.enabled"
 
 
@@ -141,9 +142,17 @@ def who_may_be_due(*, now: datetime) -> list[UUID]:
         return [account_id for (account_id,) in cursor.fetchall()]
 
 
-def may_be_due(account_id: UUID, *, now: datetime) -> bool | None:
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """An account whose auto-topup is on. `far`: well above the threshold, so that nothing is near."""
+
+    may_be_due: bool
+    far: bool
+
+
+def glance(account_id: UUID, *, now: datetime) -> Glance | None:
     """Whether one account is worth a decision; null while its auto-topup is off. One query by primary keys."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {MAY_BE_DUE} {ON} AND a.account_id = %s", [now, account_id])
+        cursor.execute(f"SELECT {MAY_BE_DUE}, {FAR} {ON} AND a.account_id = %s", [now, account_id])
         row = cursor.fetchone()
-    return row[0] if row else None
+    return Glance(*row) if row else None

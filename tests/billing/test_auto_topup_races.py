@@ -1,5 +1,6 @@
 """Many workers, sweeps and owners at the same moment: one payment, by what the rows say under the lock."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -31,6 +32,7 @@ from tests.billing.topping_up import (
 )
 from thinnest_billing.sweeping import STEPS
 
+REAL_CLOCK = time.monotonic
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -193,6 +195,21 @@ def test_nothing_is_published_or_asked_while_it_is_off(
     with django_assert_num_queries(0):
         crossings.notice(ada.account_id)
     assert asked == []
+
+
+def test_far_above_the_threshold_it_looks_every_ten_seconds(
+    ada: User, asked: list[Any], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    """A busy account does not pay for a query with each of its charges."""
+    watching(ada)
+    with django_assert_num_queries(1):
+        for _ in range(100):
+            crossings.notice(ada.account_id)
+    run_low(ada)
+    assert asked == []
+    monkeypatch.setattr(crossings.time, "monotonic", lambda: REAL_CLOCK() + crossings.FAR_FOR)
+    crossings.notice(ada.account_id)
+    assert len(asked) == 1
 
 
 def test_nothing_is_published_while_nothing_can_come_of_it(ada: User, asked: list[Any]) -> None:
