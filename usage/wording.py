@@ -9,10 +9,10 @@ Kind = LedgerEntry.Kind
 MOVEMENTS = {
     Kind.GRANT: "Credit granted",
     Kind.TOPUP: "Funds added",
-    Kind.REFUND: "Refund to your card",
-    Kind.REVERSAL: "A failed refund returned",
-    Kind.DISPUTE: "Payment disputed with the bank",
-    Kind.DISPUTE_WON: "Dispute won, payment returned",
+    Kind.REFUND: "Refund, paid back to you",
+    Kind.REVERSAL: "A failed refund, back on your balance",
+    Kind.DISPUTE: "Payment disputed with your bank",
+    Kind.DISPUTE_WON: "Dispute ended, back on your balance",
     Kind.ADJUSTMENT: "Balance corrected",
 }
 METERS = {

@@ -298,6 +298,25 @@ def test_it_pushes_paid_below_zero_only_so(ada: User) -> None:
     assert refunds.refundable(topup) == 0
 
 
+def test_it_takes_for_the_dashboard_what_our_failed_refund_gives_back(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours of $10 hangs while somebody refunds all at the dashboard: in the end the card has $25, and we have 0."""
+    topup = paid(ada)
+    monkeypatch.setattr(gateways, "gateway", RefundsSilently)
+    ours = refund(topup, "10")
+    monkeypatch.undo()
+    made = sandbox_bank.refund_by_hand(topup.payment_id, now=clock())
+    deliver_all()
+    assert moves(ada) == [("refund", D(-10)), ("refund", D(-15))]
+    refund_sweep.pursue_open_refunds(now=clock() + HOUR)
+    ours.refresh_from_db()
+    assert (ours.status, "larger than what is left" in ours.error) == ("failed", True)
+    assert moves(ada)[2:] == [("reversal", D(10)), ("refund", D(-10))]
+    assert Refund.objects.get(gateway_id=made.pk).taken == D(25)
+    assert paid_funds(ada) == 0
+
+
 def test_it_settles_the_payment_before_its_refund(ada: User) -> None:
     """Our credit comes last: the refund's event is there before the payment's."""
     topup = begin(ada, card=save_card(ada))

@@ -79,7 +79,7 @@ def test_a_reversal_is_listed_once(ada: User, browser: Client) -> None:
         ada.account_id, ledger.Kind.REVERSAL, D("3"), key="refund 1", actor="t", now=NOW - timedelta(hours=2)
     )
     assert [row.what for row in listed(browser)[:3]] == [
-        "A failed refund returned", "Reversal: gpt-4o-mini", "gpt-4o-mini",
+        "A failed refund, back on your balance", "Reversal: gpt-4o-mini", "gpt-4o-mini",
     ]  # fmt: skip
 
 
@@ -130,10 +130,10 @@ def test_it_asks_for_a_page_and_never_counts(
         ("?type=knowledge", ["Knowledge ingestion"]),
         ("?type=topup", ["Funds added"]),
         ("?type=credit", ["Trial credit for a new account"]),
-        ("?type=return", ["Payment disputed with the bank"]),
+        ("?type=return", ["Payment disputed with your bank"]),
         ("?agent=none&type=chat", ["gpt-4o"]),
         ("?from=2026-03-16&to=2026-03-17", ["gpt-4o", "Knowledge ingestion"]),
-        ("?from=2026-03-18", ["Payment disputed with the bank", "Phone number, 30 days"]),
+        ("?from=2026-03-18", ["Payment disputed with your bank", "Phone number, 30 days"]),
         ("?to=2026-03-01", ["Trial credit for a new account"]),
         ("?from=2027-01-01", []),
     ],
