@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -106,7 +107,7 @@ def _page(
         "form": form,
         "standing": standing,
         "is_stopped": standing.kind is Kind.STOPPED,
-        "next": wording.next_step(standing, now=now) if standing.kind is not Kind.OFF else None,
+        "next": _next(request, standing, now=now),
         "past": _past(request.account.id),
         "may_save": request.user.may("owner"),
         "owners": User.objects.filter(account=request.account, role=User.Role.OWNER, is_active=True),
@@ -114,6 +115,16 @@ def _page(
         "rehearsal": rehearsal,
     }
     return render(request, "billing/auto_topup.html", context)
+
+
+def _next(request: HttpRequest, standing: Standing, *, now: datetime) -> dict[str, str] | None:
+    """What happens next, or why not; that it is off is told by the switch."""
+    if standing.kind is Kind.OFF:
+        return None
+    told = asdict(wording.next_step(standing, now=now))
+    if standing.kind is Kind.CONFIRM and standing.topup and request.user.may("admin"):
+        told |= {"cta": "Confirm", "href": reverse("topup", args=[standing.topup.public_id])}
+    return told
 
 
 def _past(account_id: UUID) -> list[wording.Past]:

@@ -75,8 +75,9 @@ def _turn_on_again(
     if auto is None or not auto.stopped_reason or not cards:
         return []
     newest = max(cards, key=lambda card: card.created_at)
-    note = {"kind": "warn", "icon": "refresh-cw", "title": "Auto-topup is off", "body": why_stopped(auto)}
-    return [note | {"cta": f"Use {newest} and turn on again", "href": use_card_url(newest)}]
+    body = f"{why_stopped(auto)} You can go on with {newest}."
+    note = {"kind": "warn", "icon": "refresh-cw", "title": "Auto-topup is off", "body": body}
+    return [note | {"cta": "Use this card and turn on again", "href": use_card_url(newest)}]
 
 
 @form_page

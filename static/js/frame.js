@@ -1,4 +1,4 @@
-/* On every page: the theme button without a reload, and the current tab brought into view. */
+/* On every page: the theme button without a reload, the current tab brought into view, menus, and live parts. */
 for (const form of document.querySelectorAll("form[data-theme-form]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -23,4 +23,26 @@ for (const menu of document.querySelectorAll("details.menu")) {
     menu.querySelector("summary").focus();
   });
   document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+}
+
+/* A page with data-follows keeps its parts marked data-live up to date while somebody looks at it. What changed is
+   replaced in its place; a part that holds the focus is left alone. */
+const FOLLOW = 15_000; // milliseconds
+const parts = (root) => new Map([...root.querySelectorAll("[data-live]")].map((part) => [part.dataset.live, part]));
+
+async function follow() {
+  const answer = await fetch(location.href, { headers: { "X-Live": "yes" } });
+  if (!answer.ok || answer.redirected) return;
+  const fresh = parts(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const part = fresh.get(old.dataset.live);
+    const isStale = part && part.innerHTML !== old.innerHTML && !old.contains(document.activeElement);
+    if (isStale) old.replaceChildren(...part.cloneNode(true).childNodes);
+  }
+}
+
+if (document.querySelector("[data-follows]")) {
+  const look = () => { if (!document.hidden) follow().catch(() => {}); };
+  setInterval(look, FOLLOW);
+  document.addEventListener("visibilitychange", look);
 }

@@ -264,7 +264,7 @@ def test_a_stopped_one_is_turned_on_again_with_another_card(ada: User, browser: 
     turn_on(ada, visa)
     payment_methods.remove(ada.account_id, visa, now=clock())
     offered = add_a_card(browser, "4242 4242 4242 4242", what_for="")
-    assert "Use Visa •••• 4242 and turn on again" in text_of(offered)
+    assert "You can go on with Visa •••• 4242. Use this card and turn on again" in text_of(offered)
     assert saved(ada) == (False, D("0.50"), D(25), visa, D(500))
     new = payment_methods.of_account(ada.account_id).get().gateway_id
     assert f"{PAGE}?card={new}" in offered.content.decode()

@@ -1,4 +1,5 @@
-"""The people whose pages the gates look at: one with everything, her colleague, a newcomer, one who ran out."""
+"""The people whose pages the gates look at: one with everything, her colleague, a newcomer, one who ran out, and one
+whose bank wants a payment confirmed."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,8 +8,9 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import User
-from billing import holds, payment_methods, topups
-from billing.models import TopUp
+from billing import auto_charge, disputes, gateways, holds, payment_methods, refunds, topups
+from billing.auto_topup import Wish
+from billing.models import Refund, TopUp
 from tests import factories
 from tests.usage import events
 from usage import agents, metering
@@ -28,8 +30,13 @@ def populate() -> dict[str, User]:
     live(ada, now=now)
     cy = factories.owner("cy@example.net", name="Cy's shop", timezone="America/New_York", now=now)
     di = factories.owner("di@example.org", name="Di's desk", now=now - 3 * DAY)
-    run_out(di.account_id, now=now)
-    return {"ada": ada, "bo": bo, "cy": cy, "di": di}
+    run_out(di, now=now)
+    ed = factories.owner("ed@example.org", name="Ed's estate", timezone="Asia/Kolkata", now=now - 2 * DAY)
+    asks = payment_methods.add_sandbox_card(ed.account_id, "pm_card_authenticationRequired", now=now - DAY)
+    turn_on(ed, asks, threshold=Decimal(5), now=now)
+    fay = factories.owner("fay@example.org", name="Fay's fables", now=now - 2 * DAY)
+    pay_back(fay, now=now)
+    return {"ada": ada, "bo": bo, "cy": cy, "di": di, "ed": ed, "fay": fay}
 
 
 def live(ada: User, *, now: datetime) -> None:
@@ -39,10 +46,17 @@ def live(ada: User, *, now: datetime) -> None:
         token: payment_methods.add_sandbox_card(account_id, token, now=start)
         for token in ("pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired")
     }
+    visa, declines, _ = cards.values()
     for hours, card in enumerate(cards.values()):
         add_funds(ada, card, now=start + timedelta(hours=hours))
+    turn_on(ada, declines, now=start + timedelta(hours=3))
     for day in range(40, 0, -1):
-        use(account_id, f"ada-{day}", number=day, now=now - day * DAY)
+        at = now - day * DAY
+        use(account_id, f"ada-{day}", number=day, now=at)
+        automatic = auto_charge.attempt(account_id, now=at)
+        if automatic and automatic.status == TopUp.Status.FAILED:
+            add_funds(ada, visa, Decimal(5), now=at)
+            turn_on(ada, visa, now=at)
     use(account_id, "ada-now", number=41, now=now)
     holds.hold(
         account_id, key="call", request_hash=b"call", amount=Decimal("1.5"), purpose="call",
@@ -50,8 +64,13 @@ def live(ada: User, *, now: datetime) -> None:
     )  # fmt: skip
 
 
-def add_funds(ada: User, card: str, *, now: datetime) -> None:
-    order = topups.Order(amount=Decimal(25), origin=TopUp.Origin.PAGE, actor=ada.email, card=card)
+def turn_on(owner: User, card: str, *, threshold: Decimal = Decimal(25), now: datetime) -> None:
+    wish = Wish(enabled=True, threshold=threshold, amount=Decimal(25), card=card, monthly_limit=Decimal(200))
+    auto_charge.save(owner.account_id, wish, actor=owner.public_id, now=now)
+
+
+def add_funds(ada: User, card: str, amount: Decimal = Decimal(25), *, now: datetime) -> None:
+    order = topups.Order(amount=amount, origin=TopUp.Origin.PAGE, actor=ada.email, card=card)
     topup, _ = topups.begin(ada.account_id, order, now=now)
     topups.pay(topup, now=now)
 
@@ -69,7 +88,25 @@ def use(account_id: UUID, name: str, *, number: int, now: datetime) -> None:
         assert metering.record(account_id, event, now=now).is_recorded
 
 
-def run_out(account_id: UUID, *, now: datetime) -> None:
-    """The whole trial on one long call, and one message more that did not fit."""
-    assert metering.record(account_id, events.voice("di-call", 600), now=now - DAY).is_recorded
-    assert metering.record(account_id, events.chat("di-chat"), now=now).status == "short"
+def run_out(di: User, *, now: datetime) -> None:
+    """Auto-topup lost its card; then the whole trial on one long call, and one message more that did not fit."""
+    gone = payment_methods.add_sandbox_card(di.account_id, "pm_card_amex", now=now - 2 * DAY)
+    turn_on(di, gone, threshold=Decimal("0.50"), now=now - 2 * DAY)
+    payment_methods.remove(di.account_id, gone, now=now - DAY)
+    payment_methods.add_sandbox_card(di.account_id, "pm_card_mastercard", now=now - DAY)
+    assert metering.record(di.account_id, events.voice("di-call", 600), now=now - DAY).is_recorded
+    assert metering.record(di.account_id, events.chat("di-chat"), now=now).status == "short"
+
+
+def pay_back(fay: User, *, now: datetime) -> None:
+    """A top-up that she may still take back, one refunded in part, one that failed to be, and one in dispute."""
+    visa = payment_methods.add_sandbox_card(fay.account_id, "pm_card_visa", now=now - DAY)
+    for amount in (45, 40, 30, 25):
+        add_funds(fay, visa, Decimal(amount), now=now)
+    _, disputed, failed, part = TopUp.objects.filter(account_id=fay.account_id).order_by("-amount")
+    staff = {"origin": Refund.Origin.STAFF, "actor": "staff", "reason": "Ticket 7", "now": now}
+    refunds.refund(part, Decimal(10), **staff)
+    refunds.reject(refunds.begin(failed, Decimal(30), **staff)[0], "The card is closed.", now=now)
+    opened = gateways.Dispute("du_fay", disputed.payment_id or "", 4000, "needs_response")
+    disputes.record(opened, disputed, now=now)
+    turn_on(fay, visa, now=now)
