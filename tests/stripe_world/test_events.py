@@ -32,7 +32,10 @@ def pay_there(product: Product, **changes: Any) -> None:
 def test_it_reads_events_of_another_version_anew(product: Product) -> None:
     """The world's own version is older than our package's: nothing in its bodies is trusted but their ids."""
     topups._ask(begin(product.ada, card=product.save_card(), origin=TopUp.Origin.API))
-    told = product.world.events(as_they_are=True)
+    told = [
+        body.replace(b'"amount_received": 2500', b'"amount_received": 9900')
+        for body in product.world.events(as_they_are=True)
+    ]
     assert product.relay(told).count("payment_intent.succeeded") == 1
     assert credits(product.ada) == [Decimal(25)]
     assert not EventReceipt.objects.exclude(state__in=("processed", "ignored")).exists()
