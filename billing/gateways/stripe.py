@@ -59,7 +59,11 @@ class StripeGateway:
 
     def remove_card(self, card: str) -> None:
         with translated():
-            self.v1.payment_methods.detach(card)
+            try:
+                self.v1.payment_methods.detach(card)
+            except stripe.InvalidRequestError as refusal:
+                self._refuse_gone(card, refusal)
+                raise
 
     # --- paying ---------------------------------------------------------------------------------------------
 
@@ -119,13 +123,16 @@ class StripeGateway:
                 )  # fmt: skip
                 return declined(refusal, asked)
             except stripe.InvalidRequestError as refusal:
-                if not refusal.code and self._is_gone(card, customer):
-                    raise Rejected(str(refusal), "resource_missing", "payment_method") from refusal
+                self._refuse_gone(card, refusal, owner=customer)
                 raise
 
-    def _is_gone(self, card: str, customer: str) -> bool:
-        """Of a card that was detached, Stripe says without a code that it "may not be used again"."""
-        return id_of(part(self.v1.payment_methods.retrieve(card), "customer")) != customer
+    def _refuse_gone(self, card: str, refusal: stripe.InvalidRequestError, *, owner: str = "") -> None:
+        """Of a card that was detached, Stripe says only without a code that it "may not be used again"."""
+        if refusal.code:
+            return
+        holder = id_of(part(self.v1.payment_methods.retrieve(card), "customer"))
+        if holder is None or holder != (owner or holder):
+            raise Rejected(str(refusal), "resource_missing", "payment_method") from refusal
 
     def confirm(self, *, reference: str, payment_id: str, card: str, return_url: str) -> Payment:
         with translated():

@@ -144,6 +144,15 @@ def test_a_refund_that_stripe_refuses(wire: Wire) -> None:
     assert refusal.value.code == "charge_already_refunded"
 
 
+@pytest.mark.parametrize(("owner", "code"), [(None, "resource_missing"), ("cus_1", "")])
+def test_a_card_that_is_detached_already_counts_as_gone(wire: Wire, owner: str | None, code: str) -> None:
+    """Stripe says without a code that "detachment is impossible"; whoever wants it gone must not be stopped."""
+    wire.answer(answers.error(), 400).answer(answers.method(customer=owner))
+    with pytest.raises(Rejected) as refusal:
+        wire.gateway().remove_card("pm_1")
+    assert refusal.value.code == code
+
+
 # --- the network ---
 
 
