@@ -24,18 +24,15 @@ def record(dispute: gateways.Dispute, topup: TopUp, *, now: datetime) -> Dispute
                 "topup": topup, "mode": topup.mode, "amount": from_cents(dispute.amount), "created_at": now,
             },
         )  # fmt: skip
-        if _stage(dispute.status) >= _stage(row.status) and row.status not in Dispute.DECIDED:
+        if dispute.status != row.status and _stage(dispute.status) >= _stage(row.status):
             _advance(row, dispute.status, topup, now=now)
     return row
 
 
 def _stage(status: str) -> int:
-    """Late news never lead back: asked, then asked no more, then disputed, then decided."""
-    if not status or status in Dispute.DECIDED:
-        return 4 if status else 0
-    if status.startswith(Dispute.INQUIRY):
-        return 2 if status == "warning_closed" else 1
-    return 3
+    """Late news never lead back: asked, asked no more, disputed, lost, won (a bank may still revoke a loss)."""
+    ends = {"": 0, "warning_closed": 2, Dispute.LOST: 4, Dispute.WON: 5}
+    return ends.get(status, 1 if status.startswith(Dispute.INQUIRY) else 3)
 
 
 def _advance(row: Dispute, status: str, topup: TopUp, *, now: datetime) -> None:

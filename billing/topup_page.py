@@ -40,7 +40,11 @@ def status_of(topup: TopUp, *, balance: Decimal, forward: bool, may_act: bool) -
     if topup.status == TopUp.Status.SUCCEEDED:
         facts = [*_facts(topup), ("New balance", usd_balance(balance))]
         whole = claims.left(topup) == topup.credited
-        body = "The funds are ready to use." if whole else "Some of it was taken back since, as listed below."
+        body = (
+            "The funds are ready to use."
+            if whole
+            else "Some or all of it was taken back since, as listed below."
+        )
         return TopUpStatus(f"{usd(topup.credited)} added", body, "check", "ok", facts=facts)
     return _TELL[TopUp.Status(topup.status)](topup)
 

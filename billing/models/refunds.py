@@ -74,7 +74,6 @@ class Dispute(models.Model):
     """A payment taken back by the card holder's bank. `taken` is what left the balance for it."""
 
     WON, LOST = "won", "lost"
-    DECIDED = (WON, LOST)
     INQUIRY = "warning_"  # how the words of a mere question begin
 
     id = models.CharField(primary_key=True, max_length=255)  # the gateway's

@@ -103,6 +103,18 @@ def test_it_takes_nothing_for_an_inquiry_until_it_is_a_dispute(ada: User) -> Non
     assert Dispute.objects.get().status == "needs_response", "late news never lead back"
 
 
+def test_it_gives_back_a_loss_that_is_revoked(ada: User) -> None:
+    """Funds reinstated after the dispute was closed: the last word, in either order."""
+    topup, other = paid(ada), paid(ada, amount=D(30))
+    for word in ("needs_response", "lost", "won", "won", "lost"):
+        told(topup, word)
+    for word in ("won", "lost"):
+        told(other, word, dispute="du_2", amount=3000)
+    assert moves(ada) == [("dispute", D(-25)), ("dispute_won", D(25))]
+    assert notices() == ["dispute:du_1:opened", "dispute:du_1:lost", "dispute:du_1:won", "dispute:du_2:won"]
+    assert breaches(ada) == []
+
+
 WORDS = ("warning_needs_response", "needs_response", "under_review")
 
 

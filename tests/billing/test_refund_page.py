@@ -64,7 +64,7 @@ def test_it_says_first_what_will_happen(ada: User, browser: Client, topup: TopUp
     assert "within 5 to 10 days" in page
     assert "Auto-topup" not in page
     turn_on_auto_topup(ada)
-    assert "Auto-topup turns off." in read(browser, topup)
+    assert "Auto-topup turns off with this refund." in read(browser, topup)
     assert moves(ada) == []
 
 
@@ -220,7 +220,7 @@ def test_the_top_up_s_page_tells_what_became_of_it(ada: User, browser: Client, t
         "$4.00, being decided by your bank",
         "$4.00, ended; it is on your balance again",
         "$4.00, ended; your bank paid it back to your card",
-        "Some of it was taken back since",
+        "Some or all of it was taken back since",
     ):
         assert told in page
     assert page.count("Dispute of") == 3, "an inquiry is between the bank and us"
