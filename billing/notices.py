@@ -30,7 +30,7 @@ def tell_staff(
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(INSERT, [key, text, account_id, topup and topup.id, now])
+            cursor.execute(INSERT, [key, text, account_id, topup.id if topup else None, now])
             is_first = cursor.fetchone()
         if is_first:
             _write(StaffNotice.objects.get(pk=is_first[0]), now=now)

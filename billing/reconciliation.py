@@ -41,10 +41,10 @@ def reconcile(*, since: datetime | None = None, full: bool = False, now: datetim
     return _record(comparison, since)
 
 
-def reconcile_by_night(*, now: datetime) -> None:
+def reconcile_by_night(*, days: int | None = None, now: datetime) -> None:
     """When nothing could be compared, staff are told, and the next night looks further back."""
     try:
-        reconcile(now=now)
+        reconcile(since=now - timedelta(days=days) if days else None, now=now)
     except (gateways.GatewayError, installation.WrongMode) as error:
         log.exception("Nothing was reconciled")
         text = f"The nightly comparison with the payment processor did not happen. {type(error).__name__}: {error}"
@@ -73,7 +73,8 @@ def _record(found: Comparison, since: datetime) -> Reconciliation:
 
 def _tell_staff(found: list[Difference], *, now: datetime) -> None:
     for difference in found[:NOTICES]:
-        topup = TopUp.objects.filter(pk=ids.parse("top", difference.topup)).first()
+        topup_id = ids.parse("top", difference.topup)
+        topup = TopUp.objects.get(pk=topup_id) if topup_id else None
         account_id = ids.parse("acct", difference.account)
         notices.tell_staff(difference.key, difference.text, account_id=account_id, topup=topup, now=now)
     if more := len(found[NOTICES:]):

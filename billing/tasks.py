@@ -28,5 +28,5 @@ def deliver_sandbox_events() -> None:
 
 
 @shared_task(name="billing.tasks.reconcile_payments")
-def reconcile_payments() -> None:
-    reconciliation.reconcile_by_night(now=timezone.now())
+def reconcile_payments(days: int | None = None) -> None:
+    reconciliation.reconcile_by_night(days=days, now=timezone.now())

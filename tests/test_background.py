@@ -27,7 +27,7 @@ from billing.gateways.sandbox import SandboxGateway
 from billing.models import Installation, Mode, TopUp
 from tests.billing.paying import begin, save_card
 from thinnest_billing import health, sweeping
-from thinnest_billing.celery import app
+from thinnest_billing.celery import SCHEDULE, app
 from thinnest_billing.models import Heartbeat
 from thinnest_billing.tasks import sweep
 
@@ -211,6 +211,11 @@ def test_it_refuses_settings_that_cannot_be_meant(
 ) -> None:
     setattr(settings, name, value)
     assert any(said in message.msg for message in run_checks())
+
+
+def test_it_knows_every_task_of_the_schedule() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in SCHEDULE.values()} <= set(app.tasks)
 
 
 def test_a_killed_workers_task_comes_back() -> None:

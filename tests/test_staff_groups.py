@@ -25,6 +25,7 @@ def clerk(group: str) -> User:
             {
                 "billing.add_ledgerentry",
                 "billing.change_balance",
+                "billing.change_staffnotice",
                 "billing.add_refund",
                 "usage.change_charge",
             },
@@ -36,6 +37,7 @@ def test_it_gives_each_group_its_rights(group: str, rights: set[str]) -> None:
     acts = {
         "billing.add_ledgerentry",
         "billing.change_balance",
+        "billing.change_staffnotice",
         "billing.add_refund",
         "usage.change_charge",
         "usage.add_price",

@@ -28,6 +28,12 @@ SCHEDULE = {
         "task": "billing.tasks.reconcile_payments",
         "schedule": crontab(hour=3, minute=47),
     },
+    # Refunds made at the processor belong to payments of long ago.
+    "reconcile older payments": {
+        "task": "billing.tasks.reconcile_payments",
+        "schedule": crontab(hour=4, minute=47, day_of_week="sunday"),
+        "kwargs": {"days": 40},
+    },
 }
 
 app = Celery("thinnest_billing")

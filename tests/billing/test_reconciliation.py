@@ -472,6 +472,14 @@ def test_it_runs_by_night(paid: TopUp, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "did not happen. Unavailable: refused" in StaffNotice.objects.get().text
 
 
+def test_it_looks_further_back_once_a_week(paid: TopUp) -> None:
+    copy(theirs(paid), created_at=clock() - 30 * DAY)
+    tasks.reconcile_payments()
+    assert kinds(Reconciliation.objects.latest("pk")) == []
+    tasks.reconcile_payments(days=40)
+    assert kinds(Reconciliation.objects.latest("pk")) == ["second_payment"]
+
+
 def test_it_asks_nobody_inside_a_transaction(paid: TopUp, monkeypatch: pytest.MonkeyPatch) -> None:
     """A silent processor must not hold a lock on anybody's money."""
     depth = len(connection.savepoint_ids)
