@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts import api_keys
 from accounts.models import ApiKey, User
 from billing import selectors
-from billing.models import BillingDetails, LedgerEntry, PaymentMethod, TopUp
+from billing.models import AutoTopup, BillingDetails, LedgerEntry, PaymentMethod, TopUp
 from tests.api_client import ApiClient, read
 from thinnest_billing.demo import history, seed
 from usage import metering
@@ -46,7 +46,7 @@ def test_it_fills_in_sixty_days_that_add_up_once(tmp_path: Path, api: ApiClient)
 
     owner = User.objects.get(email=made["email"])
     funds = selectors.balance_of(owner.account_id)
-    assert Decimal(20) < funds.balance < Decimal(60)
+    assert Decimal(14) < funds.balance < Decimal(41)
     assert verify_ledger(full=True, now=now).breaches == []
 
     spent = Charge.objects.aggregate(total=Sum("cost"))["total"]
@@ -55,12 +55,23 @@ def test_it_fills_in_sixty_days_that_add_up_once(tmp_path: Path, api: ApiClient)
     assert Decimal(1) + added["total"] - spent == funds.balance, "trial + top-ups - usage"
 
     assert "NO 998 877 665 MVA" in BillingDetails.objects.get(account=owner.account).tax_id
+    check_it_tops_up_by_itself(owner)
     check_it_is_believable(now)
     check_its_keys_work(made, tmp_path / "demo.json", api)
 
     before = rows()
     assert seed_demo(tmp_path / "demo.json") == made
     assert rows() == before
+
+
+def check_it_tops_up_by_itself(owner: User) -> None:
+    """Auto-topup is on since the owner's first top-up, and was needed now and then."""
+    auto = AutoTopup.objects.get(account=owner.account)
+    assert (auto.enabled, auto.threshold, auto.amount) == (True, Decimal(15), Decimal(25))
+    automatic = TopUp.objects.filter(origin="auto").order_by("created_at")
+    assert all(topup.status == "succeeded" for topup in automatic)
+    assert 2 <= len(automatic) <= 5
+    assert len({topup.created_at.date() for topup in automatic}) == len(automatic)
 
 
 def check_it_is_believable(now: datetime) -> None:

@@ -43,9 +43,9 @@ HOURS = (
     2,
 )  # how busy each hour is
 FIRST_DOLLARS = Decimal("0.20")  # of the trial: what is left when the owner adds funds for the first time
-RUNNING_LOW = Decimal("8.00")
-AMOUNTS = (Decimal(20), Decimal(25), Decimal(50), Decimal(25))
-LAST_DAYS, COMFORT = 3 * DAY, Decimal("24.00")  # a visitor should not find the account nearly empty
+FIRST_AMOUNT = Decimal(20)  # dollars
+THRESHOLD, AMOUNT = Decimal(15), Decimal(25)  # of auto-topup, on since the day after the first top-up
+SOON = timedelta(seconds=9)  # from a crossing to the top-up
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +58,38 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """The owner added funds, dollars."""
+    """The owner added funds, dollars, and turned auto-topup on."""
 
     at: datetime
     amount: Decimal
-    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToppedUp:
+    """The balance crossed auto-topup's threshold."""
+
+    at: datetime
 
 
 def plan(
     card: rate_card.Card, *, since: datetime, until: datetime, trial: Decimal
-) -> Iterator[Used | Funded]:
-    """Everything that happened, oldest first: usage, and top-ups where the balance runs low."""
-    balance, topups, seen, earlier = trial, 0, set[bytes](), since
+) -> Iterator[Used | Funded | ToppedUp]:
+    """Everything that happened, oldest first: usage, the owner's first top-up, and those that came by themselves."""
+    balance, is_funded, seen, earlier = trial, False, set[bytes](), since
     for event_at, event in usage(since=since, until=until):
         price = pricing.price(event.usage, card.rates_for(event.usage, event_at))
-        if balance - price < low(event_at, until=until, is_first=not topups):
-            amount = AMOUNTS[topups % len(AMOUNTS)]
-            yield Funded(earlier + (event_at - earlier) / 2, amount, topups)
-            balance, topups = balance + amount, topups + 1
+        if not is_funded and balance - price < FIRST_DOLLARS:
+            yield Funded(earlier + (event_at - earlier) / 2, FIRST_AMOUNT)
+            balance, is_funded = balance + FIRST_AMOUNT, True
         yield Used(event_at, event)
         if event.content_sha256 not in seen:
             balance -= price
         if event.content_sha256:
             seen.add(event.content_sha256)
+        if is_funded and balance < THRESHOLD and event_at + SOON < until:
+            yield ToppedUp(event_at + SOON)
+            balance += AMOUNT
         earlier = event_at
-
-
-def low(at: datetime, *, until: datetime, is_first: bool) -> Decimal:
-    if is_first:
-        return FIRST_DOLLARS
-    return COMFORT if until - at < LAST_DAYS else RUNNING_LOW
 
 
 def usage(*, since: datetime, until: datetime) -> Iterator[tuple[datetime, Event]]:

@@ -6,6 +6,7 @@ Repeatable: what is there stays as it is, and a seeding that was cut off goes on
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,11 +17,12 @@ from django.db import transaction
 
 from accounts import people
 from accounts.models import Account, User
-from billing import gateways, installation, payment_methods, topups
+from billing import auto_charge, auto_topup, gateways, installation, payment_methods, topups
+from billing.auto_topup import Wish
 from billing.models import BillingDetails, Mode, TopUp
 from thinnest_billing.demo import credentials, history
 from thinnest_billing.demo.credentials import Credentials
-from thinnest_billing.demo.history import Funded, Used
+from thinnest_billing.demo.history import AMOUNT, THRESHOLD, Funded, ToppedUp, Used
 from thinnest_billing.demo.work import AGENTS
 from thinnest_billing.models import Heartbeat
 from usage import agents, metering, rate_card
@@ -33,6 +35,7 @@ CARD = "pm_card_visa"
 PRINTED = {  # on the receipts
     "name": f"{NAME} AS", "address": "1 Fjord Lane\n5003 Bergen\nNorway", "tax_id": "NO 998 877 665 MVA"
 }  # fmt: skip
+MONTHLY_LIMIT = Decimal(200)  # dollars, of auto-topup
 DAYS = timedelta(days=60)
 DONE = "seed_demo"  # the heartbeat that says the history is complete
 
@@ -92,7 +95,7 @@ def name_agents(account_id: UUID, *, now: datetime) -> None:
         )
 
 
-def live(account_id: UUID, plan: Iterable[Used | Funded], *, source: Source, card: str) -> None:
+def live(account_id: UUID, plan: Iterable[Used | Funded | ToppedUp], *, source: Source, card: str) -> None:
     """Live through the plan. One transaction a day: in a single one the balance's row would drag all its versions."""
     for _, steps in groupby(plan, key=lambda step: (type(step), step.at.date())):
         day = list(steps)
@@ -100,9 +103,12 @@ def live(account_id: UUID, plan: Iterable[Used | Funded], *, source: Source, car
             for used in day:
                 if isinstance(used, Used):
                     use(account_id, used, source=source)
-        for funded in day:  # a top-up commits its row before the processor is asked
-            if isinstance(funded, Funded):
-                add_funds(account_id, funded, card=card)
+        for step in day:  # a top-up commits its row before the processor is asked
+            if isinstance(step, Funded):
+                add_funds(account_id, step, card=card)
+                turn_on(account_id, card=card, now=step.at)
+            elif isinstance(step, ToppedUp):
+                auto_charge.attempt(account_id, now=step.at)
 
 
 def use(account_id: UUID, used: Used, *, source: Source) -> None:
@@ -115,8 +121,15 @@ def add_funds(account_id: UUID, funded: Funded, *, card: str) -> None:
     """The owner on the Add Funds page, with the saved card."""
     order = topups.Order(
         amount=funded.amount, origin=TopUp.Origin.PAGE, actor=EMAIL, card=card,
-        topup_id=uuid5(account_id, f"demo {funded.number}"),
+        topup_id=uuid5(account_id, "demo first"),
     )  # fmt: skip
     topup, _ = topups.begin(account_id, order, now=funded.at)
     if topup.is_open:
         topups.pay(topup, now=funded.at)
+
+
+def turn_on(account_id: UUID, *, card: str, now: datetime) -> None:
+    """The owner on the page of auto-topup, once."""
+    if auto_topup.of(account_id) is None:
+        wish = Wish(enabled=True, threshold=THRESHOLD, amount=AMOUNT, card=card, monthly_limit=MONTHLY_LIMIT)
+        auto_charge.save(account_id, wish, actor=EMAIL, now=now)
