@@ -43,7 +43,7 @@ class AutoTopupForm(forms.Form):
     amount = dollars("Add this amount")
     card = forms.ChoiceField(label="Charge this card")
     monthly_limit = dollars("Never more than, per month")
-    consent = forms.BooleanField(label="You may charge this card by yourselves", required=False)
+    consent = forms.BooleanField(label="I allow thinnest to charge this card by itself", required=False)
 
     def __init__(
         self, *args: object, cards: list[PaymentMethod], standing: Standing, **kwargs: object
@@ -71,8 +71,8 @@ class AutoTopupForm(forms.Form):
         """Beside the fields, what they mean for this account. `lasts`: how long dollars last, in words."""
         threshold = self._shown("threshold")
         if threshold and (span := lasts(threshold)):
-            self.fields["threshold"].help_text = f"At your pace {usd(threshold)} lasts {span}."
-        self.fields["monthly_limit"].help_text = f"{usd(self.standing.used_this_month)} used in {month}."
+            self["threshold"].help_text = f"At your pace {usd(threshold)} lasts {span}."
+        self["monthly_limit"].help_text = f"{usd(self.standing.used_this_month)} used in {month}."
 
     def _shown(self, field: str) -> Decimal | None:
         try:

@@ -88,7 +88,7 @@ def test_it_suggests_round_amounts_and_the_default_limit(browser: Client, visa: 
 
 def test_it_tops_up_at_once_when_the_balance_is_already_below(ada: User, browser: Client, visa: str) -> None:
     """S26 S27 S45: it says so before, and saving leads to the payment."""
-    assert "now, already below: we top up as soon as you save." in text_of(browser.get(PAGE))
+    assert "now, already below: we top up as soon as it is on." in text_of(browser.get(PAGE))
     done = send(browser, visa, threshold="5.00", follow=True)
     topup = TopUp.objects.get()
     assert done.redirect_chain == [(f"/settings/billing/topups/{topup.public_id}/", 303)]
@@ -123,7 +123,7 @@ def test_each_change_of_the_terms_asks_for_consent_again(ada: User, browser: Cli
 
 def test_the_words_of_consent_say_what_when_and_how_to_stop(browser: Client, visa: str) -> None:
     page = text_of(browser.get(PAGE))
-    assert "thinnest charges this card for exactly the amount set above, without asking again" in page
+    assert "thinnest charges this card for exactly the amount to add, without asking again" in page
     assert "at most 5 times in 24 hours, and never more than your monthly limit" in page
     assert "Turn it off on this page at any time" in page
 
