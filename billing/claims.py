@@ -5,10 +5,13 @@ that other fails or is won: so the balance ends the same in whatever order they 
 the Balance and of the top-up.
 """
 
+import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from billing import ledger
 from billing.models import Dispute, LedgerEntry, Refund, TopUp
@@ -16,6 +19,7 @@ from billing.money import ZERO, to_cents
 
 Claim = Refund | Dispute
 Kind = LedgerEntry.Kind
+_OWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a refund of ours
 
 
 def left(topup: TopUp) -> Decimal:
@@ -51,6 +55,17 @@ def entry_key(claim: Claim) -> str:
     if isinstance(claim, Refund) and claim.origin != Refund.Origin.GATEWAY:
         return str(claim.id)
     return str(claim.gateway_id if isinstance(claim, Refund) else claim.id)
+
+
+def topups_behind(account_id: UUID, keys: Iterable[str]) -> dict[str, TopUp]:
+    """The top-ups that entries of refunds and disputes are about, by the entries' keys."""
+    stems = {key: key.partition(":")[0] for key in keys}
+    own = [UUID(stem) for stem in stems.values() if _OWN.fullmatch(stem)]
+    refunds = Refund.objects.filter(Q(pk__in=own) | Q(gateway_id__in=stems.values()), account_id=account_id)
+    disputes = Dispute.objects.filter(pk__in=stems.values(), topup__account_id=account_id)
+    claims: list[Claim] = [*refunds.select_related("topup"), *disputes.select_related("topup")]
+    found = {entry_key(claim): claim.topup for claim in claims}
+    return {key: found[stem] for key, stem in stems.items() if stem in found}
 
 
 def _take(claim: Claim, topup: TopUp, more: Decimal) -> None:

@@ -17,6 +17,7 @@ from django.db.models.functions import Cast
 from django.urls import reverse
 
 from accounts import ids
+from billing import claims
 from billing.models import LedgerEntry, TopUp
 from usage import charges, wording
 from usage.agents import UNASSIGNED
@@ -142,12 +143,13 @@ def notes_of(charge_ids: Iterable[UUID]) -> dict[UUID, str]:
 
 
 def topups_of(account_id: UUID, entries: Iterable[LedgerEntry]) -> dict[str, TopUp]:
-    """The top-ups behind entries, by the entries' keys."""
-    keys = [entry.key for entry in entries if entry.kind == Kind.TOPUP]
-    if not keys:
-        return {}
-    known = TopUp.objects.filter(account_id=account_id, id__in=_uuids(keys))
-    return {str(topup.id): topup for topup in known}
+    """The top-ups behind entries, by the entries' keys: what added funds, and what was paid back of them."""
+    rows = list(entries)
+    added = [entry.key for entry in rows if entry.kind == Kind.TOPUP]
+    back = [entry.key for entry in rows if entry.kind in KINDS_OF["return"]]
+    known = TopUp.objects.filter(account_id=account_id, id__in=_uuids(added)) if added else ()
+    found = {str(topup.id): topup for topup in known}
+    return found | claims.topups_behind(account_id, back) if back else found
 
 
 def _uuids(keys: Iterable[str]) -> list[UUID]:

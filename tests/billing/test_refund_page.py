@@ -9,14 +9,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts import ids
 from accounts.models import User
-from billing import gateways, ledger, refunds, topups
-from billing.gateways import Rejected
+from billing import claims, disputes, gateways, ledger, refunds, topups
+from billing.gateways import Rejected, sandbox_bank
 from billing.gateways.sandbox import SandboxGateway
-from billing.models import AutoTopup, Dispute, Refund, SandboxRefund, TopUp
+from billing.models import AutoTopup, Dispute, LedgerEntry, Refund, SandboxRefund, TopUp
 from tests import factories
 from tests.billing.paying import begin, clock, in_parallel, save_card
-from tests.billing.returning import breaches, moves, paid, paid_funds, refund, turn_on_auto_topup
+from tests.billing.returning import breaches, deliver_all, moves, paid, paid_funds, refund, turn_on_auto_topup
 from tests.billing.test_add_funds import signed_in
 
 D = Decimal
@@ -224,3 +225,21 @@ def test_the_top_up_s_page_tells_what_became_of_it(ada: User, browser: Client, t
     ):
         assert told in page
     assert page.count("Dispute of") == 3, "an inquiry is between the bank and us"
+
+
+def test_its_records_lead_to_the_top_up(ada: User, cy: User, browser: Client, topup: TopUp) -> None:
+    """Ours, the processor's (in two steps), a dispute, what was given back: each by its key."""
+    refund(topup, "5")
+    sandbox_bank.refund_by_hand(topup.payment_id, 1000, now=clock())
+    disputes.record(gateways.Dispute("du_1", topup.payment_id or "", 1500, "lost"), topup, now=clock())
+    deliver_all()
+    disputes.record(gateways.Dispute("du_1", topup.payment_id or "", 1500, "won"), topup, now=clock())
+    entries = list(LedgerEntry.objects.filter(account=ada.account, paid__lt=0).order_by("seq"))
+    entries += LedgerEntry.objects.filter(kind="dispute_won")
+    assert [entry.key.partition(":")[2] for entry in entries] == ["", "", "", "500", ""]
+    for entry in entries:
+        page = browser.get(reverse("record", args=[ids.public("entry", entry.id)])).content.decode()
+        assert f'href="{url_of(topup, "topup")}"' in page
+    assert claims.topups_behind(cy.account_id, [entry.key for entry in entries]) == {}
+    listed = words(browser.get("/settings/billing/records/?type=return").content)
+    assert listed.count("Visa •••• 4242") >= 5
