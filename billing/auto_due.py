@@ -72,7 +72,7 @@ def verdict(auto: AutoTopup, *, now: datetime) -> Verdict:
         (not auto.enabled and auto.stopped_reason, Kind.STOPPED, auto.stopped_at),
         (not auto.enabled, Kind.OFF, None),
         (waiting and waiting.status == Status.REQUIRES_ACTION, Kind.CONFIRM, _patience(waiting)),
-        (waiting, Kind.CHARGING, waiting and waiting.created_at),
+        (waiting, Kind.CHARGING, waiting.created_at if waiting else None),
         (funds.frozen, Kind.FROZEN, None),
         (funds.paid < 0, Kind.BELOW_ZERO, None),
         (card_of(auto) is None, Kind.NO_CARD, None),
