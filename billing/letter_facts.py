@@ -92,6 +92,6 @@ def card_name(auto: AutoTopup) -> str:
 
 
 def when(at: datetime, account: Account) -> str:
-    """`23 November 2026, 15:42 (Europe/Berlin)`."""
-    local = at.astimezone(ZoneInfo(account.timezone))
-    return f"{local.day} {local:%B %Y, %H:%M} ({account.timezone})"
+    """`23 November 2026, 15:42 (America/New York)`."""
+    local, zone = at.astimezone(ZoneInfo(account.timezone)), account.timezone.replace("_", " ")
+    return f"{local.day} {local:%B %Y, %H:%M} ({zone})"

@@ -3,9 +3,11 @@
 Pages begin before or after a line, named by its number: no OFFSET, no COUNT.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -18,7 +20,7 @@ from billing.receipts import RECEIVED, REFUND_NOTES, method_of
 PER_PAGE = 25
 NOT_ADDED = "Received, not yet added"
 KINDS = {TopUp.Origin.AUTO: "Automatic top-up"}
-Rows = QuerySet[TopUp] | QuerySet[Refund]
+Rows = QuerySet[Any]  # with `at`, when a line stands in the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,10 @@ def page(account_id: UUID, *, before: str = "", after: str = "", size: int = PER
 
 def _rows(account_id: UUID, mark: tuple[datetime, UUID] | None, *, upwards: bool, size: int) -> list[Line]:
     lines: list[Line] = []
-    for rows, tell in ((_topups(account_id), _of_topup), (_refunds_of(account_id), _of_refund)):
+    sources: list[tuple[Rows, Callable[[Any], Line]]] = [
+        (_topups(account_id), _of_topup), (_refunds_of(account_id), _of_refund),
+    ]  # fmt: skip
+    for rows, tell in sources:
         if mark is not None:
             rows = rows.filter(_beyond(*mark, upwards=upwards))
         order = ("at", "id") if upwards else ("-at", "-id")
@@ -84,12 +89,12 @@ def _mark(account_id: UUID, number: str) -> tuple[datetime, UUID] | None:
     return None
 
 
-def _topups(account_id: UUID) -> QuerySet[TopUp]:
+def _topups(account_id: UUID) -> Rows:
     rows = TopUp.objects.filter(account_id=account_id, status__in=RECEIVED)
     return rows.annotate(at=Coalesce("ended_at", "created_at"))
 
 
-def _refunds_of(account_id: UUID) -> QuerySet[Refund]:
+def _refunds_of(account_id: UUID) -> Rows:
     rows = Refund.objects.filter(account_id=account_id).exclude(status=Refund.Status.FAILED)
     return rows.select_related("topup").annotate(at=F("created_at"))
 

@@ -10,7 +10,7 @@ from billing.money import ZERO
 
 BY_HAND = "Bank transfer or other direct payment"
 RECEIVED = (TopUp.Status.SUCCEEDED, TopUp.Status.PROCESSING)
-REFUND_NOTES = {
+REFUND_NOTES: dict[str, str] = {
     Refund.Status.CREATED: "On its way to you",
     Refund.Status.PENDING: "On its way to you",
     Refund.Status.FAILED: "Did not go through: the money is back on your balance",
@@ -39,7 +39,8 @@ class Receipt:
 
     @property
     def amount(self) -> Decimal:
-        return self.topup.received or self.topup.amount
+        amount: Decimal = self.topup.received or self.topup.amount
+        return amount
 
     @property
     def is_paid(self) -> bool:

@@ -155,7 +155,7 @@ def test_it_says_why_it_failed_and_when_it_tries_again(ada: User) -> None:
     assert mail.subject == "Your automatic top-up of $25.00 did not go through"
     assert_says(
         mail, *NOTHING_HAPPENED, "The bank gave no reason; it can tell you more.",
-        "We try again on 12 May 2026, 09:00 (America/New_York)", "Balance now", "$1.00", auto_topups(ada)[0].public_id,
+        "We try again on 12 May 2026, 09:00 (America/New York)", "Balance now", "$1.00", auto_topups(ada)[0].public_id,
     )  # fmt: skip
     assert "/settings/billing/add-funds/" in mail.text
 
