@@ -59,7 +59,7 @@ def _told(now: datetime) -> Iterator[Fact]:
         yield _count(name, count, f"{events}?state__exact={state.value}")
     notices = f"{reverse('admin:billing_staffnotice_changelist')}?done_at__isempty=1"
     yield _count("Open notices", StaffNotice.objects.filter(done_at=None).count(), notices, bad="alert")
-    last = EventReceipt.objects.order_by("-received_at").values_list("received_at", flat=True).first()
+    last = EventReceipt.objects.order_by("-pk").values_list("received_at", flat=True).first()
     yield Fact("Last webhook", _ago(last, now), events)
     age = health.last_sweep(now=now)
     swept = now - timedelta(seconds=age) if age is not None else None

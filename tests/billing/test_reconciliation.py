@@ -472,6 +472,13 @@ def test_it_runs_by_night(paid: TopUp, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "did not happen. Unavailable: refused" in StaffNotice.objects.get().text
 
 
+def test_it_is_not_silent_about_a_night_that_broke(paid: TopUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "_in_question", lambda _: 1 / 0)
+    tasks.reconcile_payments()
+    assert not Reconciliation.objects.exists()
+    assert "did not happen. ZeroDivisionError" in StaffNotice.objects.get().text
+
+
 def test_it_looks_further_back_once_a_week(paid: TopUp) -> None:
     copy(theirs(paid), created_at=clock() - 30 * DAY)
     tasks.reconcile_payments()
