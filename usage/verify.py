@@ -36,6 +36,10 @@ CHECKS = {
     "an entry of usage has its charge": f"""
         SELECT c.account_id, c.id::text FROM billing_ledgerentry c LEFT JOIN usage_charge u ON u.id = c.id
         WHERE {SINCE} AND c.kind = 'charge' AND (u.id IS NULL OR u.cost = 0)""",
+    "an entry of a reversal has its charge or its refund": f"""
+        SELECT c.account_id, c.id::text FROM billing_ledgerentry c LEFT JOIN usage_charge u ON u.id = c.id
+        LEFT JOIN billing_refund r ON r.account_id = c.account_id AND c.key IN (r.id::text, r.gateway_id)
+        WHERE {SINCE} AND c.kind = 'reversal' AND u.id IS NULL AND r.id IS NULL""",
     "cost and uncollected equal quantities times rates": f"""
         SELECT c.account_id, c.id::text FROM usage_charge c
         WHERE {SINCE} AND c.cost + c.uncollected <> {PRICE}""",

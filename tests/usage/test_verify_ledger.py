@@ -71,6 +71,7 @@ DAMAGE = {
     "nothing beyond the balance's seq": "UPDATE billing_balance SET seq = seq - 1",
     "a charge with a cost has its entry": "UPDATE usage_charge SET cost = cost + 1 WHERE event_id = 'e2'",
     "an entry of usage has its charge": "DELETE FROM usage_charge WHERE event_id = 'e2'",
+    "an entry of a reversal has its charge or its refund": "DELETE FROM usage_charge WHERE reverses IS NOT NULL",
     "cost and uncollected equal quantities times rates": "UPDATE usage_charge SET input_tokens = 1 WHERE pages = 0",
     "a reversal is equal and opposite": "UPDATE usage_charge SET output_tokens = 7 WHERE reverses IS NOT NULL",
     "a settled top-up has one entry of what it brought in": "UPDATE billing_topup SET received = received + 1",
