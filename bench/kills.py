@@ -114,9 +114,9 @@ class Traffic:
             self.send("usage", key, Request("POST", "/usage", SPENDING | {"event_id": uuid4().hex}))
 
     def pay(self) -> None:
-        while not self.over.wait(0.5):
+        while not self.over.wait(2.5):
             key, card = random.choice(self.accounts)
-            wanted = {"amount": random.randint(5, 50), "payment_method_id": card}
+            wanted = {"amount": random.randint(5, 25), "payment_method_id": card}
             self.send("topup", key, Request("POST", "/topup", wanted))
 
     def send(self, name: str, key: str, request: Request) -> None:

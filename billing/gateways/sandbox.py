@@ -191,7 +191,7 @@ class SandboxGateway:
     def parse_event(self, body: bytes, signature: str) -> Event:
         secret = sandbox_events.webhook_secret()
         signatures.verify(body, signature, secret, now=self.clock().timestamp())
-        return self.read_event(body)
+        return signatures.envelope(body)
 
     def read_event(self, body: bytes) -> Event:
         return sandbox_events.read(body)

@@ -1,11 +1,15 @@
-"""Stripe's scheme for signing events: `t=<seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`."""
+"""Stripe's scheme for signing events: `t=<seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`, and what is signed."""
 
 import hashlib
 import hmac
+import json
+import re
+from datetime import UTC, datetime
 
-from billing.gateways import BadSignature
+from billing.gateways import BadSignature, Event
 
 TOLERANCE = 300  # seconds that an event may be under way
+ID, TYPE = re.compile(r"[!-~]{1,255}"), re.compile(r"[!-~]{1,100}")
 
 
 def sign(body: bytes, secret: str, *, at: int) -> str:
@@ -29,3 +33,15 @@ def verify(body: bytes, header: str, secret: str, *, now: float) -> None:
 
 def _mac(body: bytes, secret: str, at: int) -> str:
     return hmac.new(secret.encode(), b"%d.%s" % (at, body), hashlib.sha256).hexdigest()
+
+
+def envelope(body: bytes) -> Event:
+    """Id, type and time of a signed event; what it tells of is left to `read_event`. BadSignature if it is none."""
+    try:
+        content = json.loads(body.decode())
+        id_, type_, at = content["id"], content["type"], datetime.fromtimestamp(content["created"], UTC)
+        if ID.fullmatch(id_) and TYPE.fullmatch(type_):
+            return Event(id_, type_, at, None)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
+        raise BadSignature("Signed, but not an event with a snapshot in it.") from error
+    raise BadSignature("Signed, but without an id and a type that could be kept.")

@@ -4,7 +4,6 @@ A body is trusted in the shape of the API version that the package pins. An even
 of the endpoint's set-up: it is logged, and its object fetched anew by id, in the shape that we know.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -62,16 +61,8 @@ def verified(body: bytes, signature: str, secrets: Sequence[str]) -> Event:
         except BadSignature as error:
             failure = error
         else:
-            return _envelope(body)
+            return signatures.envelope(body)
     raise failure
-
-
-def _envelope(body: bytes) -> Event:
-    try:
-        content = json.loads(body)
-        return Event(content["id"], content["type"], _moment(content["created"]), None)
-    except (ValueError, KeyError, TypeError) as error:  # not JSON, or a thin event
-        raise BadSignature("Signed, but not an event with a snapshot in it.") from error
 
 
 def _moment(seconds: int) -> datetime:
