@@ -156,11 +156,16 @@ class StripeGateway:
 
     def find_payment(self, *, customer: str, reference: str) -> Payment | None:
         with translated():
-            newest_first = self.v1.payment_intents.list(
-                {"customer": customer, "limit": 100, "expand": [f"data.{WITH_CHARGE}"]}
-            ).auto_paging_iter()
-            found = (item for item in newest_first if part(item, "metadata", "topup") == reference)
-            return next(map(as_payment, found), None)
+            try:
+                newest_first = self.v1.payment_intents.list(
+                    {"customer": customer, "limit": 100, "expand": [f"data.{WITH_CHARGE}"]}
+                ).auto_paging_iter()
+                found = (item for item in newest_first if part(item, "metadata", "topup") == reference)
+                return next(map(as_payment, found), None)
+            except stripe.InvalidRequestError as refusal:
+                if refusal.code == "resource_missing":  # the customer was deleted: nobody to look under
+                    return None
+                raise
 
     def payments(self, *, since: datetime, until: datetime) -> Iterator[Payment]:
         wanted: PaymentIntentListParams = {

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import User
-from billing import auto_charge, gateways, payment_methods, settling, topups
+from billing import auto_charge, gateways, payment_methods, settling, topup_sweep, topups
 from billing.gateways import Unavailable
 from billing.models import Customer, PaymentMethod, TopUp
 from billing.reconciliation import reconcile
@@ -85,3 +85,22 @@ def test_it_begins_anew_with_an_account_whose_customer_was_deleted(product: Prod
     assert topups.pay(begin(product.ada, card=product.save_card(), origin=TopUp.Origin.API)).payment_id
     assert credits(product.ada) == [Decimal(25)]
     product.prove()
+
+
+def test_it_gives_up_on_a_payment_of_a_deleted_customer(product: Product, road: Road) -> None:
+    """The question never arrived, and nobody is there any more to look for it under: it ends, and the books agree."""
+    row = begin(product.ada, card=product.save_card(), origin=TopUp.Origin.API)
+    TopUp.objects.update(status=TopUp.Status.UNKNOWN)
+    product.world.v1.customers.delete(product.customer)
+    product.prove()
+    topup_sweep.pursue_open_topups(now=clock() + timedelta(hours=24))
+    row.refresh_from_db()
+    assert (row.status, row.failure_code) == (TopUp.Status.FAILED, "never_arrived")
+
+
+def test_it_removes_a_card_that_the_dashboard_has_removed(product: Product) -> None:
+    """The event is lost: there is nothing left to remove there, so it goes here."""
+    card = product.save_card()
+    product.world.v1.payment_methods.detach(card)
+    payment_methods.remove(product.ada.account_id, card, now=clock())
+    assert PaymentMethod.objects.get(gateway_id=card).removed_at is not None

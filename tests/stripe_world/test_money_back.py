@@ -108,3 +108,24 @@ def test_it_moves_no_money_for_an_inquiry(product: Product) -> None:
     assert Dispute.objects.get().status == "warning_needs_response"
     assert product.balance == Decimal(26)
     product.prove()
+
+
+def test_it_gives_back_what_the_processor_would_not_refund(product: Product) -> None:
+    """More was refunded at the dashboard than we have heard of: ours is refused there, and undone here."""
+    topup = paid(product)
+    assert topup.payment_id is not None
+    product.world.v1.refunds.create({"payment_intent": topup.payment_id, "amount": 2000})
+    row = refund(topup, "25.00")
+    assert (row.status, product.balance) == (Refund.Status.FAILED, Decimal(26))
+    product.relay()
+    assert product.balance == Decimal(6)
+    product.prove()
+
+
+def test_it_takes_a_disputed_payment_once(product: Product) -> None:
+    """The dispute is there, its event is not: the refund is refused, and the dispute then takes the money."""
+    row = refund(paid(product, "disputed"), "25.00")
+    assert (row.status, product.balance) == (Refund.Status.FAILED, Decimal(26))
+    product.relay()
+    assert (Dispute.objects.get().taken, product.balance) == (Decimal(25), LOWERED)
+    product.prove()

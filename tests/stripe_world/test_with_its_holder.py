@@ -68,3 +68,17 @@ def test_it_waits_where_the_bank_asks_at_once(product: Product) -> None:
     topup.refresh_from_db()
     assert (topup.status, credits(product.ada)) == (TopUp.Status.REQUIRES_ACTION, [])
     product.prove()
+
+
+def test_it_hears_that_a_waiting_payment_was_canceled_at_the_dashboard(product: Product) -> None:
+    """The event is lost; whoever comes to confirm learns that nothing is left to confirm."""
+    product.wish(product.save_card("needs_confirmation"))
+    product.say("m-1")
+    topup = auto_charge.attempt(product.ada.account_id)
+    assert topup is not None
+    assert topup.payment_id is not None
+    product.world.v1.payment_intents.cancel(topup.payment_id)
+    topup = topups.confirm(topup)
+    assert (topup.is_open, credits(product.ada)) == (False, [])
+    product.relay()
+    product.prove()
