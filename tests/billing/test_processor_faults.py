@@ -119,7 +119,7 @@ def test_it_asks_for_no_money_with_a_key_older_than_23_hours(ada: User, card: st
     assert (len(bank.payments), bank.charges(), credits(ada)) == (1, 1, [25])
 
 
-def test_it_credits_once_by_a_processor_that_comes_and_goes(ada: User, card: str, bank: Processor) -> None:
+def test_it_is_settled_by_a_processor_that_comes_and_goes(ada: User, card: str, bank: Processor) -> None:
     bank.faults.extend(["lost", "500", "html", "503", "lost"] * 4)
     topup = topups.pay(begin(ada, card=card))
     for minutes in range(1, 25):
