@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing import auto_charge, disputes, gateways, holds, payment_methods, refunds, topups
 from billing.auto_topup import Wish
-from billing.models import Refund, TopUp
+from billing.models import BillingDetails, Refund, TopUp
 from tests import factories
 from tests.usage import events
 from usage import agents, metering
@@ -47,6 +47,9 @@ def live(ada: User, *, now: datetime) -> None:
         for token in ("pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired")
     }
     visa, declines, _ = cards.values()
+    BillingDetails.objects.create(
+        account=ada.account, name="Ada & Söhne", address="1 Main Street\nOslo", tax_id="NO 1"
+    )
     for hours, card in enumerate(cards.values()):
         add_funds(ada, card, now=start + timedelta(hours=hours))
     turn_on(ada, declines, now=start + timedelta(hours=3))
