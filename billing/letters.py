@@ -110,6 +110,7 @@ def refund_failed(refund: Refund, *, now: datetime) -> None:
 def _refund(refund: Refund) -> dict[str, object]:
     return {
         "amount": usd(refund.amount), "taken": usd(refund.taken), "took_all": refund.taken == refund.amount,
+        "took_nothing": not refund.taken,
         "origin": refund.origin, "is_by_hand": refund.mode == Mode.MANUAL,
         "card": refund.topup.card_name or "where it came from", "owes": balance_of(refund.account_id).paid < 0,
         "facts": told.refund(refund), "button": "View the receipt", "url": _receipt(refund.topup),

@@ -266,6 +266,8 @@ def test_it_tells_of_a_refund_that_its_owner_asked_for(ada: User) -> None:
 def test_it_tells_what_of_a_refund_the_balance_paid(ada: User) -> None:
     mail = told(letters.refunded, refund_of(added(ada), taken=Decimal(10)), now=NOON)
     assert_says(mail, "$10.00 of it has left your balance; the rest had gone back before.")
+    mail = told(letters.refunded, refund_of(TopUp.objects.get(), taken=Decimal(0)), now=NOON)
+    assert_says(mail, "Your balance has not changed by it: this money had gone back before.")
 
 
 def test_it_says_what_a_balance_below_zero_means(ada: User) -> None:
