@@ -13,9 +13,9 @@ from accounts.nudges import nudge
 from billing import auto_due
 
 # For how many seconds each process believes what it saw. The form forgets "off" in its own process.
-OFF_FOR, FAR_FOR = 300.0, 10.0
+OFF_FOR, FAR_FOR, ASKED_FOR = 300.0, 10.0, 5.0
 REMEMBERED = 50_000  # accounts
-COUNTDOWN = 1  # second: one task for all the charges within it
+COUNTDOWN = 1  # second: the task sees all the charges within it
 _quiet_until: dict[UUID, float] = {}  # time.monotonic()
 
 
@@ -31,6 +31,7 @@ def notice(account_id: UUID) -> None:
         from billing.tasks import attempt_auto_topup  # the tasks import what listens here
 
         nudge(attempt_auto_topup, str(account_id), countdown=COUNTDOWN)
+        _be_quiet(account_id, clock + ASKED_FOR)  # where a limit holds it back, every charge would ask again
     elif seen.far:
         _be_quiet(account_id, clock + FAR_FOR)
 

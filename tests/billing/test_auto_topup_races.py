@@ -28,6 +28,7 @@ from tests.billing.topping_up import (
     letters,
     row,
     run_low,
+    set_balance,
     watching,
 )
 from thinnest_billing.sweeping import STEPS
@@ -209,6 +210,14 @@ def test_far_above_the_threshold_it_looks_every_ten_seconds(
     assert asked == []
     monkeypatch.setattr(crossings.time, "monotonic", lambda: REAL_CLOCK() + crossings.FAR_FOR)
     crossings.notice(ada.account_id)
+    assert len(asked) == 1
+
+
+def test_at_a_limit_it_asks_every_five_seconds(ada: User, asked: list[Any]) -> None:
+    watching(ada, monthly_limit=Decimal(25))
+    for _ in range(20):
+        run_low(ada)
+        set_balance(ada.account_id, Decimal(2))
     assert len(asked) == 1
 
 
