@@ -145,6 +145,20 @@ def remember(card: Card, *, now: datetime) -> PaymentMethod | None:
     return row
 
 
+def was_removed(card: Card) -> bool:
+    """Whether a card that an event calls new is gone again: of its removal we may have heard first, and in vain."""
+    unknown = not PaymentMethod.objects.filter(gateway_id=card.id).exists()
+    ours = Customer.objects.filter(mode=gateways.mode(), gateway_id=card.customer)
+    if not (unknown and card.customer and ours.exists()):
+        return False
+    try:
+        return all(saved.id != card.id for saved in gateways.gateway().cards(card.customer))
+    except Rejected as refusal:
+        if refusal.code != GONE:
+            raise
+        return True
+
+
 def _shown(card: Card) -> dict[str, object]:
     return {
         "brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year

@@ -123,6 +123,8 @@ def _card(type_: str, card: Card, *, now: datetime) -> EventReceipt.State:
     if type_ == "payment_method.detached":
         payment_methods.forget(card.id, now=now)
         return State.PROCESSED
+    if payment_methods.was_removed(card):
+        return State.IGNORED
     return State.PROCESSED if payment_methods.remember(card, now=now) else State.IGNORED
 
 

@@ -195,6 +195,14 @@ def test_it_learns_of_cards_saved_and_removed_at_the_processor(ada: User) -> Non
     assert row.removed_at is not None
 
 
+def test_it_keeps_no_card_whose_removal_it_heard_of_first(ada: User) -> None:
+    customer = payment_methods.customer_of(ada.account_id)
+    gateways.gateway().remove_card(sandbox_bank.save_by_token(customer, "pm_card_mastercard", now=clock()).id)
+    for body in (*events("payment_method.detached"), *events("payment_method.attached")):
+        assert deliver(body).status_code == 200
+    assert not PaymentMethod.objects.exists()
+
+
 def test_it_ignores_cards_of_other_customers(ada: User) -> None:
     stranger = gateways.gateway().create_customer(reference="elsewhere", email="x@example.com")
     sandbox_bank.save_by_token(stranger, "pm_card_visa", now=clock())

@@ -87,15 +87,29 @@ def test_it_begins_anew_with_an_account_whose_customer_was_deleted(product: Prod
     product.prove()
 
 
-def test_it_gives_up_on_a_payment_of_a_deleted_customer(product: Product, road: Road) -> None:
-    """The question never arrived, and nobody is there any more to look for it under: it ends, and the books agree."""
+@pytest.mark.parametrize("paid", [False, True])
+def test_it_gives_up_on_a_payment_of_a_deleted_customer(product: Product, paid: bool) -> None:
+    """There is nobody to look for it under. If it was paid all the same, the comparison of the books credits it."""
     row = begin(product.ada, card=product.save_card(), origin=TopUp.Origin.API)
-    TopUp.objects.update(status=TopUp.Status.UNKNOWN)
+    if paid:
+        topups._ask(row)
+    TopUp.objects.update(status=TopUp.Status.UNKNOWN, created_at=clock() - timedelta(hours=24))
     product.world.v1.customers.delete(product.customer)
-    product.prove()
-    topup_sweep.pursue_open_topups(now=clock() + timedelta(hours=24))
+    topup_sweep.pursue_open_topups(now=clock() + timedelta(hours=2))
     row.refresh_from_db()
     assert (row.status, row.failure_code) == (TopUp.Status.FAILED, "never_arrived")
+    reconcile(now=clock() + timedelta(seconds=2))
+    assert credits(product.ada) == [Decimal(25)] * paid
+    product.prove()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_it_keeps_no_card_that_was_removed(product: Product, order: int) -> None:
+    """In whatever order its events come, also when both are new to us."""
+    card = product.world.card(product.customer, "ok")
+    product.world.v1.payment_methods.detach(card)
+    product.relay(product.world.events()[::order])
+    assert not PaymentMethod.objects.filter(removed_at=None).exists()
 
 
 def test_it_removes_a_card_that_the_dashboard_has_removed(product: Product) -> None:
