@@ -20,7 +20,7 @@ from billing.comparison import Comparison
 from billing.models import Mode, Reconciliation, Refund, StaffNotice, TopUp
 
 WINDOW = timedelta(days=3)
-SLACK = timedelta(days=1)  # a payment may be made so long before or after what we compare it with
+SLACK = timedelta(days=1)  # their list begins earlier, so that few payments are asked for one by one
 BEGINNING = datetime(2011, 1, 1, tzinfo=UTC)  # no processor of ours is older
 NOTICES = 20  # of one run; the rest is told in one sentence
 log = logging.getLogger(__name__)

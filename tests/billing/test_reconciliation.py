@@ -220,6 +220,13 @@ def test_it_misses_a_payment_that_the_processor_does_not_know(ada: User, paid: T
     assert (found["kind"], found["payment"]) == ("missing", paid.payment_id)
 
 
+def test_it_is_not_deceived_by_another_attempt(ada: User, paid: TopUp) -> None:
+    """A failed payment of the same top-up is there; the one that we credited is not."""
+    copy(theirs(paid), status="failed", received=0)
+    SandboxPayment.objects.filter(pk=paid.payment_id).delete()
+    assert kinds(run()) == ["missing"]
+
+
 def test_it_misses_an_entry_in_the_ledger(ada: User) -> None:
     """Planted by SQL: no code of ours writes a settled top-up without its entry."""
     topup = begin(ada, card=save_card(ada))
@@ -349,6 +356,15 @@ def test_it_keeps_what_is_in_question_until_staff_are_done_with_it(paid: TopUp) 
     run(since=clock() - 21 * DAY)
     later = run()
     assert [found["payment"] for found in later.differences] == [second.id]
+    StaffNotice.objects.update(done_at=clock(), done_by="usr")
+    assert run().differences == []
+
+
+def test_it_keeps_a_topup_in_question_too(paid: TopUp) -> None:
+    TopUp.objects.update(ended_at=clock() - 20 * DAY)
+    SandboxPayment.objects.all().delete()
+    run(since=clock() - 21 * DAY)
+    assert kinds(run()) == ["missing"]
     StaffNotice.objects.update(done_at=clock(), done_by="usr")
     assert run().differences == []
 
