@@ -63,7 +63,7 @@ def pursue(topup: TopUp, *, now: datetime) -> TopUp:
 
 def _ask_again(topup: TopUp, age: timedelta) -> TopUp:
     if age < (KEY_LIFE if topup.card else PAGE_START):
-        topup = topups.pay(topup)
+        topup = topups.pay(topup, again=True)
         # A 500 may be stored under the key, and repeated for a day, although the money has moved.
         return topups.look(topup) if topup.status == Status.UNKNOWN and topup.card else topup
     topup = topups.look(topup)

@@ -116,22 +116,28 @@ def _repeated(account_id: UUID, order: Order, *, now: datetime) -> TopUp | None:
 # --- Asking the processor -------------------------------------------------------------------------------------
 
 
-def pay(topup: TopUp, *, now: datetime | None = None) -> TopUp:
-    """Ask the processor and settle its answer. Repeatable within a day: one row, one key, one payment."""
+def pay(topup: TopUp, *, again: bool = False, now: datetime | None = None) -> TopUp:
+    """Ask the processor and settle its answer. Repeatable within a day: one row, one key, one payment.
+
+    `again`: it may have been sent before, and been paid; then a refusal now does not end it unseen.
+    """
     try:
         answer = _ask(topup)
     except (Unavailable, ReferenceReused) as error:
         log.warning("%s: outcome unknown: %s", topup.public_id, error)
         still_open(topup, now=now, status=Status.UNKNOWN)
     except Rejected as refusal:
-        said = payment_methods.explain(refusal)
-        end(topup, Status.FAILED, code=refusal.code or "rejected", message=said, now=now)
-        at = now or timezone.now()
-        payment_methods.learn(refusal, customer=topup.customer, card=topup.card, now=at)
+        if not (again and look(topup, now=now).payment_id):
+            _refused(topup, refusal, now=now)
     except Misconfigured as error:
         log.error("%s: the processor does not accept our credentials: %s", topup.public_id, error)
         _tell_staff(error, topup, now=now or timezone.now())
-        end(topup, Status.FAILED, code="misconfigured", message="Payments are not available now.", now=now)
+        if again:
+            still_open(topup, now=now, status=Status.UNKNOWN)
+        else:
+            end(
+                topup, Status.FAILED, code="misconfigured", message="Payments are not available now.", now=now
+            )
     else:
         _take(topup, answer, now=now)
     topup.refresh_from_db()
@@ -152,6 +158,13 @@ def _ask(topup: TopUp) -> Payment | Page:
         **frozen, success_url=topup.return_url, cancel_url=topup.return_url, save_card=topup.save_card,
         expires_at=topup.created_at + PAGE_LIFE,
     )  # fmt: skip
+
+
+def _refused(topup: TopUp, refusal: Rejected, *, now: datetime | None) -> None:
+    said = payment_methods.explain(refusal)
+    end(topup, Status.FAILED, code=refusal.code or "rejected", message=said, now=now)
+    at = now or timezone.now()
+    payment_methods.learn(refusal, customer=topup.customer, card=topup.card, now=at)
 
 
 def _tell_staff(error: Misconfigured, topup: TopUp, *, now: datetime) -> None:

@@ -16,12 +16,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 Told = tuple[int, dict[str, Any]]
+ERROR_400: Told = (
+    400,
+    {"error": {"type": "invalid_request_error", "message": "No such PaymentMethod: 'pm_1'"}},
+)
+ERROR_401: Told = (401, {"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}})
 ERROR_500: Told = (500, {"error": {"type": "api_error", "message": "Something went wrong on our end."}})
 PATIENCE = 30.0  # seconds
 
 
 class Processor:
-    """`faults` are used up, one for each charge: hang, lost, 500, stored 500, stored 500 but paid, html, 503.
+    """`faults` are used up, one for each charge: hang, lost, 400, 500, stored 500, stored 500 but paid, html, 503.
 
     `stop_at`: "connected" (nothing was read), "arrived" (read, nothing done) or "done" (paid, not yet answered).
     """
@@ -31,6 +36,7 @@ class Processor:
         self.keys: dict[str, tuple[dict[str, str], Told]] = {}
         self.asked: list[tuple[str, str]] = []  # (method, path) as they came
         self.faults: deque[str] = deque()
+        self.locked = False  # our credentials do not work
         self.stop_at = ""
         self.stopped, self.go_on = threading.Event(), threading.Event()
         self.closing = threading.Event()
@@ -62,6 +68,8 @@ class Processor:
     def answer(self, method: str, path: str, wanted: dict[str, str], key: str) -> Told | None:
         """Status and body; None: the connection breaks."""
         self.asked.append((method, path))
+        if self.locked:
+            return ERROR_401
         fault = (
             self.faults.popleft() if (method, path) == ("POST", "/v1/payment_intents") and self.faults else ""
         )
@@ -71,6 +79,8 @@ class Processor:
             return None
         if fault in ("500", "503"):
             return int(fault), ERROR_500[1]
+        if fault == "400":
+            return ERROR_400
         if fault == "html":
             return 502, {}
         told = self.once(key, wanted, path, method, fault)

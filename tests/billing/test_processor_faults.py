@@ -12,13 +12,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from billing import gateways, topup_sweep, topups
+from billing import auto_charge, gateways, topup_sweep, topups
 from billing.gateways.stripe import StripeGateway
-from billing.models import Customer, Mode, PaymentMethod, TopUp
+from billing.models import Customer, Mode, PaymentMethod, StaffNotice, TopUp
 from tests.api_client import ApiClient, read
 from tests.billing import processor
 from tests.billing.paying import begin, clock, credits
 from tests.billing.processor import Processor
+from tests.billing.topping_up import turn_on
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -108,6 +109,58 @@ def test_it_leaves_time_for_the_rest_of_the_sweep(
         topup_sweep.pursue_open_topups(now=rows[-1].created_at + MINUTE)
         assert bank.charges() == passes
     assert [TopUp.objects.get(pk=row.pk).status for row in rows] == ["unknown", "unknown", "succeeded"]
+
+
+@pytest.mark.parametrize("lived", [True, False])
+def test_it_does_not_give_up_a_payment_because_our_credentials_stopped_working(
+    ada: User, card: str, bank: Processor, lived: bool
+) -> None:
+    """It was sent before, by a process that heard no answer or was killed: a 401 now says nothing about then."""
+    topup = begin(ada, card=card)
+    bank.faults.append("lost")
+    if lived:
+        topups.pay(topup)
+    else:
+        with pytest.raises(gateways.Unavailable):
+            topups._ask(topup)
+    bank.locked = True
+    assert sweep_at(topup, MINUTE).status == "unknown"
+    assert sweep_at(topup, 23 * HOUR).status == "unknown"
+    assert "credentials" in StaffNotice.objects.get().text
+    bank.locked = False
+    assert sweep_at(topup, 24 * HOUR).status == "succeeded"
+    assert (len(bank.payments), credits(ada)) == (1, [25])
+
+
+def test_it_looks_before_it_believes_a_refusal_of_what_was_sent_before(
+    ada: User, card: str, bank: Processor
+) -> None:
+    bank.faults.extend(["lost", "400"])
+    topup = topups.pay(begin(ada, card=card))
+    assert sweep_at(topup, MINUTE).status == "succeeded"
+    assert (len(bank.payments), credits(ada)) == (1, [25])
+
+
+def test_it_ends_what_is_refused_and_never_was_paid(ada: User, card: str, bank: Processor) -> None:
+    bank.faults.extend(["500", "400"])
+    topup = topups.pay(begin(ada, card=card))
+    assert sweep_at(topup, MINUTE).status == "failed"
+    assert (len(bank.payments), credits(ada)) == (0, [])
+
+
+def test_auto_topup_pays_once_while_our_credentials_come_and_go(
+    ada: User, card: str, bank: Processor
+) -> None:
+    bank.faults.append("lost")
+    auto = turn_on(ada, card=card, now=clock())
+    [topup] = TopUp.objects.all()
+    bank.locked = True
+    assert sweep_at(topup, MINUTE).status == "unknown"
+    bank.locked = False
+    for hours in (0, 1, 2, 24):
+        auto_charge.attempt_due(now=clock() + hours * HOUR)
+    assert sweep_at(topup, 2 * MINUTE).status == "succeeded"
+    assert (len(bank.payments), credits(ada), auto.enabled) == (1, [25], True)
 
 
 def test_it_asks_for_no_money_with_a_key_older_than_23_hours(ada: User, card: str, bank: Processor) -> None:
