@@ -45,19 +45,15 @@ class AutoTopupForm(forms.Form):
     monthly_limit = dollars("Never more than, per month")
     consent = forms.BooleanField(label="I allow thinnest to charge this card by itself", required=False)
 
-    def __init__(
-        self, *args: object, cards: list[PaymentMethod], standing: Standing, **kwargs: object
-    ) -> None:
+    def __init__(self, *args: Any, cards: list[PaymentMethod], standing: Standing, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.standing = standing
-        self.fields["card"].choices = [(card.gateway_id, told(card)) for card in cards]
+        chosen: Any = self.fields["card"]
+        chosen.choices = [(card.gateway_id, told(card)) for card in cards]
         gone = "This card is not saved any more. Choose another card."
-        self.fields["card"].error_messages |= {"required": "Choose a card.", "invalid_choice": gone}
-        for name, least in (
-            ("threshold", CENT),
-            ("amount", settings.TOPUP_MIN),
-            ("monthly_limit", settings.TOPUP_MIN),
-        ):
+        chosen.error_messages |= {"required": "Choose a card.", "invalid_choice": gone}
+        smallest = {"threshold": CENT, "amount": settings.TOPUP_MIN, "monthly_limit": settings.TOPUP_MIN}
+        for name, least in smallest.items():
             self.fields[name].widget.attrs["min"] = least
         self.fields["amount"].help_text = f"From {usd(settings.TOPUP_MIN)} to {usd(settings.TOPUP_MAX)}."
 
@@ -76,7 +72,8 @@ class AutoTopupForm(forms.Form):
 
     def _shown(self, field: str) -> Decimal | None:
         try:
-            return self.fields[field].clean(self[field].value())
+            value: Decimal = self.fields[field].clean(self[field].value())
+            return value
         except forms.ValidationError:
             return None
 

@@ -1,6 +1,7 @@
 """Settings > Billing > Auto-topup: who may change it, what it refuses, what it says, and what saving does."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,8 @@ from billing.selectors import balance_of
 from tests import factories
 from tests.billing.paying import clock, credits, save_card
 from tests.billing.test_add_funds import forwarded, signed_in, text_of
+from tests.usage import events
+from usage import metering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
@@ -402,3 +405,47 @@ def test_a_reached_limit_is_told_with_when_it_goes_on(ada: User, browser: Client
 def drain(user: User) -> None:
     left = balance_of(user.account_id).available
     ledger.adjust(user.account_id, -left, key="drain", actor="tests", reason="drained", now=clock())
+
+
+# --- What it says beside the fields ---------------------------------------------------------------------------
+
+
+def test_it_says_how_long_the_threshold_lasts_and_what_the_month_used(
+    ada: User, browser: Client, visa: str
+) -> None:
+    """Told to screen readers with the field, too."""
+    for day in range(3, 0, -1):
+        at = clock() - timedelta(days=day)
+        assert metering.record(ada.account_id, events.voice(f"call-{day}", 60), now=at).is_recorded
+    turn_on(ada, visa)
+    page = browser.get(PAGE)
+    assert re.search(r"At your pace \$0\.50 lasts about \d+ (hours|days)\.", text_of(page))
+    assert 'aria-describedby="id_threshold_helptext"' in page.content.decode()
+    assert "$0.00 used in" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("dollars", "pace", "said"),
+    [
+        ("5", "2.55", "about 47 hours"),
+        ("5", "2.40", "about 2 days"),
+        ("5", "0", ""),
+        ("0.01", "24", "less than an hour"),
+        ("1", "24", "about 1 hour"),
+    ],
+)
+def test_it_tells_a_span_as_people_do(dollars: str, pace: str, said: str) -> None:
+    assert wording.lasts(D(dollars), D(pace)) == said
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (datetime(2026, 3, 18, 23, 30, tzinfo=UTC), "tomorrow at 05:00"),
+        (datetime(2026, 3, 18, 12, 0, tzinfo=UTC), "today at 17:30"),
+        (datetime(2026, 3, 31, 18, 30, tzinfo=UTC), "1 April at 00:00"),
+    ],
+)
+def test_it_tells_moments_where_the_account_is(at: datetime, said: str) -> None:
+    now = datetime(2026, 3, 18, 10, 0, tzinfo=UTC)
+    assert wording.when(at, timezone="Asia/Kolkata", now=now) == said
