@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "accounts",
     "billing",
     "usage",
+    "alerts",
     "thinnest_billing",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -1,72 +1,12 @@
-"""What spends: agents, prices, charges and their daily roll-up.
+"""Charges and their daily roll-up, written by usage/sql/ alone. Hot tables: no foreign key in the database."""
 
-Charge and DailySpend are written by usage/sql/ alone. Like all hot tables they have no foreign key in the database.
-"""
-
-from datetime import datetime
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts import ids
 from billing.models.ledger import account_reference, dollars
-
-
-class Agent(models.Model):
-    """An AI agent of an account, known to us by name. A new name in a usage event makes one."""
-
-    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    account = account_reference()
-    name = models.CharField(max_length=80)
-    name_key = models.CharField(max_length=240, editable=False)  # case-folded: unique ignoring case
-    model = models.CharField(max_length=40, blank=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "name_key"], name="agent_name")]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def public_id(self) -> str:
-        return ids.public("agent", self.id)
-
-
-class Price(models.Model):
-    """The rate of one meter from a moment on. Append-only; the newest one in force at the event's time applies."""
-
-    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    meter = models.CharField(max_length=60)
-    rate = models.DecimalField(max_digits=18, decimal_places=9)
-    effective_from = models.DateTimeField()
-    created_at = models.DateTimeField()
-    actor = models.CharField(max_length=120)
-    reason = models.CharField(max_length=400, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["meter", "effective_from"], name="price_once"),
-            models.CheckConstraint(condition=Q(rate__gte=0), name="price_not_negative"),
-        ]
-        ordering = ["meter", "-effective_from"]
-
-    def __str__(self) -> str:
-        return f"{self.meter} {self.rate} from {self.effective_from:%Y-%m-%d %H:%M}"
-
-
-class RateCard(models.Model):
-    """One row: the version of the rate card, raised with every new price, so that web processes notice."""
-
-    id = models.SmallIntegerField(primary_key=True, default=1)
-    version = models.BigIntegerField(default=1)
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_rate_card")]
-
-    def __str__(self) -> str:
-        return f"version {self.version}"
 
 
 class UsageType(models.TextChoices):
@@ -184,12 +124,3 @@ class DailySpend(Quantities):
 
     def __str__(self) -> str:
         return f"{self.day} {self.type} {self.cost}"
-
-
-def in_force(at: datetime) -> models.QuerySet[Price]:
-    """The price of every meter at a moment: newest `effective_from` not after it."""
-    return (
-        Price.objects.filter(effective_from__lte=at)
-        .order_by("meter", F("effective_from").desc())
-        .distinct("meter")
-    )

@@ -1,0 +1,20 @@
+"""The tables of what spends, by subject."""
+
+from usage.models.agents import Agent
+from usage.models.charges import Charge, ChargeNote, DailySpend, Quantities, UsageType
+from usage.models.lines import Campaign, PhoneNumber
+from usage.models.prices import Price, RateCard, in_force
+
+__all__ = [
+    "Agent",
+    "Campaign",
+    "Charge",
+    "ChargeNote",
+    "DailySpend",
+    "PhoneNumber",
+    "Price",
+    "Quantities",
+    "RateCard",
+    "UsageType",
+    "in_force",
+]
