@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from usage import views
+from usage.views import pricing, records
 
 urlpatterns = [
-    path("settings/billing/records/", views.record_list, name="records"),
-    path("settings/billing/records.csv", views.records_csv, name="records_csv"),
-    path("settings/billing/records/<str:public_id>/", views.record, name="record"),
-    path("settings/billing/pricing/", views.pricing, name="pricing"),
+    path("settings/billing/records/", records.record_list, name="records"),
+    path("settings/billing/records.csv", records.records_csv, name="records_csv"),
+    path("settings/billing/records/<str:public_id>/", records.record, name="record"),
+    path("settings/billing/pricing/", pricing.pricing, name="pricing"),
 ]

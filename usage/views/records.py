@@ -1,4 +1,4 @@
-"""Pages of seeing, under Settings > Billing: records, one record with its arithmetic, prices with a calculator."""
+"""Records under Settings > Billing: the list, its file, and one record with its arithmetic."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -13,13 +13,12 @@ from django.views.decorators.http import require_safe
 from accounts import ids, limits
 from accounts.access import member
 from billing.models import LedgerEntry, TopUp
-from usage import calculator, explanation, exports, periods, price_list, rate_card, records
-from usage.forms import CalculatorForm, RecordsForm
+from usage import explanation, exports, periods, records
+from usage.forms import RecordsForm
 from usage.models import Agent, Charge
 
 EXPORTS_PER_HOUR, HOUR = 10, 3_600
 FILTERS = ("from", "to", "type", "agent")
-FIXED = ("retrieval.query", "voice.minute", "number.period", "knowledge.page", "knowledge.chunk")
 
 
 def records_form(request: HttpRequest) -> RecordsForm:
@@ -106,25 +105,3 @@ def _entry_context(entry: LedgerEntry, topup: TopUp | None) -> dict[str, object]
         "record": records.of_entry(entry, topup=topup),
         "before": entry.balance_after - entry.amount,
     }
-
-
-@require_safe
-@never_cache
-@member()
-def pricing(request: HttpRequest) -> HttpResponse:
-    """Current prices, coming changes, advice on choosing a model, and what a month would cost."""
-    card, now = rate_card.fresh(), timezone.now()
-    names = price_list.priced_models(card, now)
-    choices = [(name, price_list.NAMES.get(name, name)) for name in names]
-    form = CalculatorForm(request.GET or None, models=choices)
-    expected = form.expected
-    context = {
-        "groups": price_list.groups(card, now),
-        "changes": price_list.changes(card, now),
-        "rates": {meter.replace(".", "_"): price_list.rate_of(card, meter, now) for meter in FIXED},
-        "form": form,
-        "expected": expected,
-        "estimate": calculator.estimate(expected, card, now) if expected else None,
-        "timezone": request.account.timezone,
-    }
-    return render(request, "usage/pricing.html", context)

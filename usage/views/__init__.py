@@ -1,0 +1,1 @@
+"""Pages of usage, a module for each subject."""
