@@ -1,6 +1,9 @@
 """Refusals about money, each with a sentence that tells the person what to do next."""
 
+from django.conf import settings
+
 from accounts.errors import AccountNotFound, Problem, TooManyRequests
+from billing.money import usd
 
 
 class NoBalance(AccountNotFound):
@@ -37,6 +40,21 @@ class SpendingFrozen(Problem):
     status = 403
     code = "spending_frozen"
     title = "Spending is frozen on this account."
+
+
+class PaidBalanceRequired(Problem):
+    """Renting numbers, launching campaigns and more than one call at a time need a top-up. Nothing was done."""
+
+    status = 403
+    code = "paid_balance_required"
+    title = "This needs a paid balance."
+
+    def __init__(self, detail: str = "Nothing was done.") -> None:
+        """`detail`: what was not done, in a sentence; the next step is added."""
+        super().__init__(
+            f"{detail} Add at least {usd(settings.TOPUP_MIN)}, then try again.",
+            topup_url=f"{settings.SITE_URL}/settings/billing/add-funds/",
+        )
 
 
 class HoldNotFound(Problem):

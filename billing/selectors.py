@@ -63,3 +63,14 @@ def balance_of(account_id: UUID) -> Funds:
     if row is None:
         raise NoBalance
     return Funds(*row)
+
+
+def has_paid_balance(account_id: UUID) -> bool:
+    """Whether a top-up came in that neither refunds nor disputes have taken back whole; spent ones count.
+
+    It gates renting numbers, launching campaigns and a second call at a time. Staff's grants and adjustments are none.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT billing_has_paid_1(%s)", [account_id])
+        (has_one,) = cursor.fetchone()
+    return bool(has_one)
