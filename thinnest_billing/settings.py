@@ -173,6 +173,9 @@ LIMIT_BATCH_BODY = 2 * 1024 * 1024
 LIMIT_BATCH_EVENTS = 1_000
 LIMIT_AGENTS = 1_000
 
+# --- Webhooks to the platform -------------------------------------------------------------------------------
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)  # endpoints in our own network
+
 # --- Logs -------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "plain", default="plain" if DEBUG else "json")
 LOGGING = {

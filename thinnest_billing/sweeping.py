@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from accounts import mail
+from alerts import webhooks
 from billing.auto_charge import attempt_due
 from billing.gateways.sandbox_bank import deliver_sandbox_events
 from billing.refund_sweep import pursue_open_refunds
@@ -22,6 +23,7 @@ STEPS: tuple[Callable[..., object], ...] = (
     attempt_due,
     pursue_open_refunds,
     mail.deliver,
+    webhooks.deliver,
 )
 
 
