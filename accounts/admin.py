@@ -148,10 +148,24 @@ class ApiKeyAdmin(SearchById):
 class MailAdmin(admin.ModelAdmin):
     """What was written to whom. The text of a mail with a link that signs in is shown to nobody."""
 
-    list_display = ("subject", "to", "created_at", "sent_at", "tries", "error")
-    list_filter = ("created_at", ("sent_at", admin.EmptyFieldListFilter))
+    list_display = ("subject", "to", "created_at", "sent_at", "refused_at", "tries", "error")
+    list_filter = (
+        "created_at",
+        ("sent_at", admin.EmptyFieldListFilter),
+        ("refused_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("to", "subject")
-    fields = ("to", "subject", "shown_text", "created_at", "sent_at", "next_try_at", "tries", "error")
+    fields = (
+        "to",
+        "subject",
+        "shown_text",
+        "created_at",
+        "sent_at",
+        "next_try_at",
+        "refused_at",
+        "tries",
+        "error",
+    )
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -134,7 +134,7 @@ class Mail(models.Model):
     """An email as a row: written in the transaction that causes it, sent after it (accounts/mail.py).
 
     `next_try_at` is null once nothing more will be tried: it was sent, or kept for the outbox because there
-    is no mail server, or given up after the last try (`error` says why).
+    is no mail server, or given up after the last try, or refused for good (`error` says why).
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -144,9 +144,11 @@ class Mail(models.Model):
     text = models.TextField()
     html = models.TextField()
     secret = models.BooleanField(default=False)  # holds a link that signs in: blanked when sent
+    unsubscribe_url = models.CharField(max_length=300, blank=True, db_default="")  # of optional mail
     created_at = models.DateTimeField(default=clock.now)
     next_try_at = models.DateTimeField(default=clock.now, null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)  # the address or the text, for good
     tries = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
 

@@ -84,6 +84,10 @@ class Notification(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def public_id(self) -> str:
+        return ids.public("ntf", self.id)
+
 
 class Reader(models.Model):
     """What one member has read, and whether optional email reaches them."""

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from alerts import selectors as told
 from billing import gateways, sandbox_views
 from billing.errors import NoBalance
 from billing.selectors import Funds, balance_of
@@ -99,6 +100,11 @@ class Frame:
             return balance_of(self.account_id) if self.account_id else None
         except NoBalance:
             return None
+
+    @cached_property
+    def unread(self) -> int:
+        """What the bell counts."""
+        return told.unread(self.request.user) if self.account_id else 0
 
     @property
     def sandbox(self) -> bool:

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("usage.urls")),
+    path("", include("alerts.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 

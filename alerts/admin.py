@@ -1,0 +1,27 @@
+"""What the members of accounts were told, for staff to read."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin import SearchById
+from alerts.models import Notification
+
+
+@admin.register(Notification)
+class NotificationAdmin(SearchById):
+    id_prefix = "ntf"
+    list_display = ("title", "account", "level", "kind", "in_dashboard", "emailed", "created_at")
+    list_filter = ("created_at", "level", "kind")
+    list_select_related = ("account",)
+    search_fields = ("title", "account__name", "account__members__email")
+    search_help_text = "Notification id (ntf_…), words of its title, account name or a member's email"
+    ordering = ("-created_at",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Notification | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Notification | None = None) -> bool:
+        return False

@@ -1,0 +1,89 @@
+"""Telling the members of an account something, once: a row for the dashboard and the emails about it.
+
+Both are written in the caller's transaction, so what is rolled back was never told; the emails leave after it
+(accounts.mail). What is told must be free of personal data: rows outlive their reason.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from accounts import mail as letters
+from accounts.models import Account
+from alerts import subscriptions
+from alerts.models import Channel, Notification
+from billing import gateways
+from billing.models import Mode
+
+
+def tell(
+    account_id: UUID,
+    *,
+    key: str,
+    kind: str,
+    level: str,
+    title: str,
+    body: str,
+    href: str = "",
+    channel: str = Channel.BOTH,
+    mail: bool = True,
+    optional: bool = False,
+    now: datetime,
+) -> bool:
+    """Tell an account's members what `key` names; False when they were told before, and nothing is written.
+
+    `level` is one of Notification.Level, `href` a path of ours, `channel` one of Channel. `mail=False`: billing
+    wrote the letter about it already. `optional`: a rule or good news, which members may unsubscribe from.
+    """
+    is_mailed = mail and channel != Channel.DASHBOARD
+    told = Notification(
+        account_id=account_id, key=key, kind=kind, level=level, title=_fit(title, 160), body=_fit(body, 600),
+        href=href, in_dashboard=channel != Channel.EMAIL, created_at=now,
+    )  # fmt: skip
+    with transaction.atomic():
+        if not _insert(told):
+            return False
+        if is_mailed:
+            _write_letters(told, optional=optional, now=now)
+    return True
+
+
+def _fit(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _insert(told: Notification) -> bool:
+    """Whether it is the first of its key. Two at once: the second waits for the first, then writes nothing."""
+    Notification.objects.bulk_create([told], ignore_conflicts=True)
+    return Notification.objects.filter(pk=told.pk).exists()
+
+
+def _write_letters(told: Notification, *, optional: bool, now: datetime) -> None:
+    readers = list(subscriptions.readers(told.account_id, optional=optional))
+    shared = _context(told)
+    for reader in readers:
+        unsubscribe = subscriptions.url(reader) if optional else ""
+        letters.send(
+            reader.email,
+            "alert",
+            shared | {"unsubscribe": unsubscribe},
+            user=reader,
+            unsubscribe=unsubscribe,
+            now=now,
+        )
+    if readers:
+        Notification.objects.filter(pk=told.pk).update(emailed=True)
+
+
+def _context(told: Notification) -> dict[str, object]:
+    return {
+        "told": told,
+        "letter": "emails/alert",
+        "account": Account.objects.get(pk=told.account_id),
+        "button": "See the details" if told.href else "See your notifications",
+        "url": settings.SITE_URL + (told.href or reverse("notifications")),
+        "is_rehearsal": gateways.mode() in (Mode.SANDBOX, Mode.STRIPE_TEST),
+    }

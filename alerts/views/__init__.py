@@ -1,0 +1,1 @@
+"""Pages of watching and telling."""

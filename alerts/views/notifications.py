@@ -1,0 +1,88 @@
+"""The inbox of notifications, what has been read of it, and which email somebody wants."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import mail
+from accounts.access import member
+from accounts.models import User
+from alerts import reading, selectors, subscriptions
+from billing.views import form_page, see_other
+
+CHOSEN = {
+    True: "Saved. What your alert rules find, and good news, comes by email as well.",
+    False: "Saved. What your alert rules find, and good news, no longer comes by email. It is listed here.",
+}
+
+
+@require_safe
+@never_cache
+@member()
+def notifications(request: HttpRequest) -> HttpResponse:
+    """Looking changes nothing: a script or a button says that it was read."""
+    asked = {side: request.GET.get(side, "") for side in ("before", "after")}
+    page = selectors.inbox(request.user, **asked)
+    context = {
+        "items": page.items,
+        "through": _newest(page),
+        "newer": f"?after={page.newer}" if page.newer else "",
+        "older": f"?before={page.older}" if page.older else "",
+        "per_page": selectors.PER_PAGE,
+        "notes": _notes(request.user),
+        "wants_optional": subscriptions.wants_optional(request.user),
+        "is_written_to": request.user.role in subscriptions.WRITTEN_TO,
+    }
+    return render(request, "alerts/notifications.html", context)
+
+
+def _newest(page: selectors.Inbox) -> str:
+    """What the button marks as read, and everything before it; nothing where nothing newer could be unread."""
+    newest = next(iter(page.items), None)
+    return newest.told.public_id if newest and newest.is_unread and not page.newer else ""
+
+
+def _notes(user: User) -> list[dict[str, str]]:
+    if mail.refusal_of(user) is None:
+        return []
+    body = "The mail server of that address turned it away, and we do not send it again. You read everything here."
+    return [{"kind": "warn", "title": f"Our last email to {user.email} was refused", "body": body}]
+
+
+@require_POST
+@member()
+def read_notifications(request: HttpRequest) -> HttpResponse:
+    """Everything up to the notification that the page showed first; what came since stays unread."""
+    newest = selectors.find(request.account.id, request.POST.get("through", ""))
+    if newest is not None:
+        reading.read(request.user, through=newest.created_at)
+    return see_other(reverse("notifications"))
+
+
+@require_POST
+@member()
+def choose_email(request: HttpRequest) -> HttpResponse:
+    wants = request.POST.get("optional") == "on"
+    subscriptions.choose(request.user, optional=wants, now=timezone.now())
+    messages.success(request, CHOSEN[wants])
+    return see_other(reverse("notifications"))
+
+
+@csrf_exempt  # a mail program sends this form (RFC 8058); the signed link is the permission
+@form_page
+@never_cache
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """One click, signed out or in. A POST answers with the page itself: mail programs follow no redirect."""
+    user = subscriptions.user_of(token)
+    if user is None:
+        return render(request, "alerts/unsubscribe.html", {"is_unknown": True}, status=404)
+    if request.method == "POST":
+        wants = request.POST.get("subscribe") == "yes"
+        subscriptions.choose(user, optional=wants, now=timezone.now())
+    context = {"wants_optional": subscriptions.wants_optional(user), "was_sent": request.method == "POST"}
+    return render(request, "alerts/unsubscribe.html", context)
