@@ -36,6 +36,14 @@ class Posting:
         return self.granted_after + self.paid_after
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A locked balance: the dollars that are free now (overdue holds are released), and whether spending is frozen."""
+
+    free: Decimal
+    frozen: bool
+
+
 def open_balance(account_id: UUID, *, now: datetime | None = None) -> None:
     """Give a new account its Balance: zero, and depleted. Repeatable."""
     with connection.cursor() as cursor:
@@ -48,6 +56,16 @@ def lock(account_id: UUID) -> None:
         cursor.execute("SELECT 1 FROM billing_balance WHERE account_id = %s FOR NO KEY UPDATE", [account_id])
         if cursor.fetchone() is None:
             raise NoBalance
+
+
+def look(account_id: UUID, *, now: datetime | None = None) -> Opened:
+    """Take the Balance lock as `lock` does, and see what the gate sees: a charge of at most `free` would fit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT known, free, frozen FROM billing_open_1(%s, %s)", [account_id, now])
+        known, free, frozen = cursor.fetchone()
+    if not known:
+        raise NoBalance
+    return Opened(free, frozen)
 
 
 def grant(

@@ -24,6 +24,7 @@ class Funds:
     owner_froze_at: datetime | None
     staff_froze_at: datetime | None
     last_day: date | None  # of the newest posting; after a move westward it may lie ahead of today
+    unfrozen_at: datetime | None = None  # when the newest freeze was lifted
 
     @property
     def balance(self) -> Decimal:
@@ -51,7 +52,7 @@ FUNDS = """
             SELECT sum(h.amount) FROM billing_hold h
             WHERE h.account_id = b.account_id AND h.state = 'open' AND h.expires_at <= clock_timestamp()), 0),
         b.depleted_at, b.refused_at, b.refused_amount, b.owner_froze_at, b.staff_froze_at,
-        b.last_day
+        b.last_day, b.unfrozen_at
     FROM billing_balance b WHERE b.account_id = %s"""
 
 
