@@ -6,6 +6,7 @@ from billing.api import router as billing_router
 from thinnest_billing.api_examples import EXAMPLES
 from usage.api import router as usage_router
 from usage.balance_api import router as balance_router
+from usage.campaigns_api import router as campaigns_router
 from usage.history_api import router as history_router
 from usage.holds_api import router as holds_router
 
@@ -23,3 +24,4 @@ api.add_router("", balance_router)
 api.add_router("", history_router)
 api.add_router("", usage_router)
 api.add_router("", holds_router)
+api.add_router("", campaigns_router)

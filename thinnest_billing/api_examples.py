@@ -34,6 +34,21 @@ RECORD = {
     "cost": 0.0004,
     "timestamp": "2026-03-05T10:30:00Z",
 }
+CAMPAIGN = {
+    "id": "camp_01J9Z3K4M5N6P7Q8R9S0T1V2W3",
+    "name": "Spring catalogue",
+    "agent": "Sales Assistant",
+    "agent_id": "agent_01J9Z3K4M5N6P7Q8R9S0T1V2W3",
+    "state": "active",
+    "reason": None,
+    "running_since": "2026-03-05T10:30:00Z",
+    "calls": 200,
+    "seconds_per_call": 72,
+    "scheduled_at": None,
+    "launched_at": "2026-03-05T10:30:00Z",
+    "finished_at": None,
+}
+FINISHED = {"state": "finished", "running_since": None, "finished_at": "2026-03-05T16:12:40Z"}
 HISTORY = {200: {"records": [RECORD]}}
 
 EXAMPLES: Examples = {
@@ -98,4 +113,6 @@ EXAMPLES: Examples = {
     "POST /v3/holds/{hold}/extend": {200: HOLD | {"amount": 0.60, "available": 151.58}},
     "POST /v3/holds/{hold}/capture": {201: RECORDED | {"cost": 0.42, "balance": 151.76}},
     "POST /v3/holds/{hold}/release": {200: HOLD | {"state": "released", "available": 152.18}},
+    "GET /v3/campaigns": {200: {"campaigns": [CAMPAIGN]}},
+    "POST /v3/campaigns/{campaign}/finish": {200: CAMPAIGN | FINISHED},
 }

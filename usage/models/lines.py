@@ -27,6 +27,7 @@ class PhoneNumber(models.Model):
     rented_by = models.CharField(max_length=120)
     paid_until = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
+    released_by = models.CharField(max_length=120, blank=True)
 
     class Meta:
         indexes = [
@@ -56,6 +57,7 @@ class Campaign(models.Model):
     launched_at = models.DateTimeField(null=True)
     launched_by = models.CharField(max_length=120, blank=True)
     paused_by_owner_at = models.DateTimeField(null=True)
+    resumed_at = models.DateTimeField(null=True)  # by its owner; what the balance does leaves no trace here
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
