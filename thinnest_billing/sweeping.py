@@ -5,13 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from accounts import mail
-from alerts import webhooks
+from alerts import deliveries
 from billing.auto_charge import attempt_due
 from billing.gateways.sandbox_bank import deliver_sandbox_events
 from billing.refund_sweep import pursue_open_refunds
 from billing.topup_sweep import pursue_open_topups
 from billing.webhooks import process_waiting_events
 from thinnest_billing.models import Heartbeat
+from usage.phone_numbers import renew_due
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,10 @@ STEPS: tuple[Callable[..., object], ...] = (
     process_waiting_events,
     pursue_open_topups,
     attempt_due,
+    renew_due,
     pursue_open_refunds,
     mail.deliver,
-    webhooks.deliver,
+    deliveries.deliver,
 )
 
 

@@ -4,7 +4,6 @@ Whether one works is derived from `paid_until` and the balance at the moment of 
 by itself and nothing is ever deleted for a low balance. Its rent is in usage/rents.py.
 """
 
-import logging
 import re
 from datetime import datetime
 from uuid import UUID
@@ -26,7 +25,6 @@ from usage.running import Run, RunState
 
 __all__ = ["find", "provision", "release", "renew_account", "renew_due", "rent", "rented", "state_of"]
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-log = logging.getLogger(__name__)
 
 
 class NumberNotFound(NotFound):
@@ -113,9 +111,8 @@ def release(account_id: UUID, number_id: UUID, *, actor: str, now: datetime) -> 
     ledger.lock(account_id)
     number = find(account_id, ids.public("num", number_id))
     if number.released_at is None:
-        number.released_at = now
-        number.save(update_fields=["released_at"])
-        log.info("%s was released by %s", number.public_id, actor)
+        number.released_at, number.released_by = now, actor
+        number.save(update_fields=["released_at", "released_by"])
     return number
 
 

@@ -76,7 +76,8 @@ class Charge(Quantities):
             models.Index(
                 fields=["account", "content_sha256"], name="charge_content",
                 condition=Q(content_sha256__isnull=False),
-            )
+            ),
+            models.Index(fields=["account", "-recorded_at"], name="charge_of_number", condition=Q(type="number")),
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -121,6 +122,7 @@ class DailySpend(Quantities):
                 nulls_distinct=False,
             )
         ]
+        indexes = [models.Index(fields=["day", "account"], name="spend_of_day")]  # alert rules of all accounts
 
     def __str__(self) -> str:
         return f"{self.day} {self.type} {self.cost}"
