@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin import SearchById
+from alerts import endpoint_admin  # noqa: F401  registers itself
 from alerts.models import Notification
 
 

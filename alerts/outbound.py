@@ -65,7 +65,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
     except Refused as refusal:
         return Answer(None, str(refusal))
     except TimeoutError:
-        return Answer(None, f"It did not answer within {SECONDS:.0f} seconds.")
+        return Answer(None, f"It did not answer within {SECONDS:g} seconds.")
     except ssl.SSLCertVerificationError as error:
         return Answer(None, f"Its certificate is not valid: {error.verify_message}.")
     except (OSError, http.client.HTTPException, ValueError) as error:

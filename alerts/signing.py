@@ -7,6 +7,8 @@ import secrets
 import time
 from uuid import UUID
 
+from accounts import ids
+
 PREFIX = "whsec_"
 
 
@@ -16,12 +18,17 @@ def new_secret() -> str:
 
 def headers(id: UUID, body: str, *, secret: str) -> dict[str, str]:
     """Headers of a try made now: receivers refuse what was signed more than five minutes ago."""
-    at = int(time.time())
+    message, at = message_id(id), int(time.time())
     return {
-        "webhook-id": f"msg_{id.hex}",
+        "webhook-id": message,
         "webhook-timestamp": str(at),
-        "webhook-signature": sign(f"msg_{id.hex}.{at}.{body}", secret=secret),
+        "webhook-signature": sign(f"{message}.{at}.{body}", secret=secret),
     }
+
+
+def message_id(id: UUID) -> str:
+    """The same for every try."""
+    return ids.public("msg", id)
 
 
 def sign(content: str, *, secret: str) -> str:

@@ -3,9 +3,9 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import webhooks
+from alerts import deliveries
 
 
 @shared_task(name="alerts.tasks.deliver_webhooks")
 def deliver_webhooks() -> None:
-    webhooks.deliver(now=timezone.now())
+    deliveries.deliver(now=timezone.now())

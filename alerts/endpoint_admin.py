@@ -1,0 +1,200 @@
+"""Endpoints and their delivery log in Django admin. Only superusers change them, as with platform keys."""
+
+import json
+from collections.abc import Callable
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from accounts.models import ApiKey
+from alerts import endpoints, signing
+from alerts.models import Delivery, Endpoint
+from billing.admin import ReadOnly
+
+SECRET = "Copy the secret of {} now, it is shown only this once: <code>{}</code>"
+
+
+class EndpointForm(forms.ModelForm):
+    class Meta:
+        model = Endpoint
+        fields = ("api_key", "url")
+        labels = {"api_key": "Platform key", "url": "Address"}
+        help_texts = {
+            "api_key": "It acts for every account, so its endpoint hears of every account.",
+            "url": "https:// only. We POST to it and follow no redirects: enter the final address.",
+        }
+        widgets = {"url": forms.URLInput(attrs={"size": 80})}
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        if key := self.fields.get("api_key"):
+            key.queryset = ApiKey.objects.filter(account=None, revoked_at=None)
+
+    def clean_url(self) -> str:
+        url = self.cleaned_data["url"].strip()
+        if refusal := endpoints.refusal(url):
+            raise forms.ValidationError(refusal)
+        return url
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(admin.ModelAdmin):
+    """The secret is shown once, when it is made; afterwards to nobody."""
+
+    form = EndpointForm
+    list_display = ("url", "api_key", "state", "failing_since", "disabled_at", "created_at")
+    list_filter = (("disabled_at", admin.EmptyFieldListFilter), ("failing_since", admin.EmptyFieldListFilter))
+    list_select_related = ("api_key",)
+    search_fields = ("url", "api_key__name", "api_key__prefix")
+    fields = ("api_key", "url", "state", "created_at", "failing_since", "disabled_at", "log")
+    readonly_fields = ("state", "created_at", "failing_since", "disabled_at", "log")
+    change_form_template = "admin/alerts/endpoint/change_form.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
+        return False  # its log would go with it: turn it off
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
+        return ("api_key", *self.readonly_fields) if obj else self.readonly_fields
+
+    def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
+        return self.fields if obj else ("api_key", "url")
+
+    @admin.display(description="state")
+    def state(self, row: Endpoint) -> str:
+        if not row.api_key.is_usable(timezone.now()):
+            return "Off: its key is revoked or expired"
+        if row.disabled_at:
+            return "Off"
+        return "Failing" if row.failing_since else "On"
+
+    @admin.display(description="log")
+    def log(self, row: Endpoint) -> str:
+        url = reverse("admin:alerts_delivery_changelist") + endpoints.log_of(row.pk)
+        return format_html('<a href="{}">Deliveries</a>', url)
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: EndpointForm, change: bool) -> None:
+        if not change:
+            obj.secret, obj.created_at = signing.new_secret(), timezone.now()
+            messages.warning(request, format_html(SECRET, obj.url, obj.secret))
+        obj.save(update_fields=["url"] if change else None)
+
+    def get_urls(self) -> list[URLPattern]:
+        acts = [
+            path(
+                f"<uuid:pk>/{name}/", self.admin_site.admin_view(self.act), {"name": name}, f"endpoint_{name}"
+            )
+            for name in ACTS
+        ]
+        return [*acts, *super().get_urls()]
+
+    def act(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+        """A button of its page; what was done is told, and kept in its history without any secret."""
+        row = get_object_or_404(Endpoint.objects.select_related("api_key"), pk=pk)
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if request.method == "POST":
+            self.log_change(request, row, ACTS[name](request, row))
+        return HttpResponseRedirect(reverse("admin:alerts_endpoint_change", args=[pk]))
+
+
+def _test(request: HttpRequest, row: Endpoint) -> str:
+    answer = endpoints.send_test(row, now=timezone.now())
+    if answer.accepted:
+        said = f"The test was accepted: the endpoint answered {answer.status}."
+        messages.success(request, said)
+    else:
+        said = f"The test was not accepted. {answer.error}"
+        messages.error(request, said)
+    return said
+
+
+def _rotate(request: HttpRequest, row: Endpoint) -> str:
+    messages.warning(request, format_html(SECRET, row.url, endpoints.rotate(row)))
+    return "A new secret was made; the one before signs nothing any more."
+
+
+def _turn_on(request: HttpRequest, row: Endpoint) -> str:
+    count = endpoints.turn_on(row, now=timezone.now())
+    messages.success(request, said := f"The endpoint is on. Messages that were kept and go out now: {count}.")
+    return said
+
+
+def _turn_off(request: HttpRequest, row: Endpoint) -> str:
+    endpoints.turn_off(row, now=timezone.now())
+    messages.success(request, said := "The endpoint is off. What waited is kept until it is on again.")
+    return said
+
+
+ACTS: dict[str, Callable[[HttpRequest, Endpoint], str]] = {
+    "test": _test, "rotate": _rotate, "turn_on": _turn_on, "turn_off": _turn_off,
+}  # fmt: skip
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    """The log: newest first. A message is sent again with the same id and body."""
+
+    list_display = (
+        "created_at", "type", "account", "endpoint", "status", "tries", "delivered_at", "next_try_at", "error",
+    )  # fmt: skip
+    list_filter = (
+        "type",
+        ("delivered_at", admin.EmptyFieldListFilter),
+        ("next_try_at", admin.EmptyFieldListFilter),
+        "endpoint",
+    )
+    list_select_related = ("account", "endpoint")
+    search_fields = ("=key", "body")
+    search_help_text = "Account id (acct_…), a member's email, or any id in the message"
+    ordering = ("-created_at", "-id")
+    actions = ("send_again",)
+    fields = (
+        "message_id", "type", "account", "endpoint", "content", "created_at", "tries", "status", "error",
+        "delivered_at", "next_try_at", "key",
+    )  # fmt: skip
+    readonly_fields = ("message_id", "content")
+    change_form_template = "admin/alerts/delivery/change_form.html"
+
+    @admin.display(description="webhook-id")
+    def message_id(self, row: Delivery) -> str:
+        return signing.message_id(row.pk)
+
+    @admin.display(description="body")
+    def content(self, row: Delivery) -> str:
+        return format_html("<pre>{}</pre>", json.dumps(json.loads(row.body), indent=2, ensure_ascii=False))
+
+    def get_urls(self) -> list[URLPattern]:
+        again = self.admin_site.admin_view(self.again)
+        return [path("<uuid:pk>/again/", again, name="send_delivery_again"), *super().get_urls()]
+
+    def again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """The action for one, from its own page."""
+        if not self.has_send_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            self.send_again(request, Delivery.objects.filter(pk=pk))
+        return HttpResponseRedirect(reverse("admin:alerts_delivery_change", args=[pk]))
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    @admin.action(description="Send again", permissions=["send"])
+    def send_again(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
+        count = endpoints.send_again(rows, now=timezone.now())
+        messages.success(
+            request, f"To be sent again: {count}. An endpoint that is off gets them once it is on."
+        )
