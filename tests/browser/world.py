@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import User
+from alerts.telling import tell
 from billing import auto_charge, disputes, gateways, holds, payment_methods, refunds, topups
 from billing.auto_topup import Wish
 from billing.models import BillingDetails, Refund, TopUp
@@ -21,6 +22,8 @@ SUPPORT, SALES, LONG = map(
     ("Customer Support", "Sales", "Überseehandelskundenbetreuung für Großkunden rund um die Uhr"),
 )
 
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+
 
 def populate() -> dict[str, User]:
     """By name. Times are real ones, for the pages ask the real clock."""
@@ -28,6 +31,7 @@ def populate() -> dict[str, User]:
     ada = factories.owner(now=now - 45 * DAY)
     bo = factories.member(ada.account, email="bo@example.com", now=now - 44 * DAY)
     live(ada, now=now)
+    tell_all(ada, now=now)
     cy = factories.owner("cy@example.net", name="Cy's shop", timezone="America/New_York", now=now)
     di = factories.owner("di@example.org", name="Di's desk", now=now - 3 * DAY)
     run_out(di, now=now)
@@ -65,6 +69,20 @@ def live(ada: User, *, now: datetime) -> None:
         account_id, key="call", request_hash=b"call", amount=Decimal("1.5"), purpose="call",
         terms={}, lifetime=DAY, now=now,
     )  # fmt: skip
+
+
+def tell_all(ada: User, *, now: datetime) -> None:
+    """A page and more of the inbox, every level, one without a page of its own and one too long for its line."""
+    for number in range(24):
+        title = f"Daily spend is above ${number + 1}.00"
+        say = {"kind": "rule", "level": "info", "title": title, "body": "It was $0.50 on a mean day of last week."}
+        tell(ada.account_id, key=f"rule:{number}", optional=True, now=now - (30 - number) * DAY, **say)
+    for level in ("good", "warn", "bad"):
+        tell(
+            ada.account_id, key=level, kind="facts", level=level, title=f"{LONG_WORD}: {level} news",
+            body=f"{LONG_WORD} {level}. Nothing is deleted. Everything resumes as soon as you add funds.",
+            href="/settings/billing/add-funds/", now=now,
+        )  # fmt: skip
 
 
 def turn_on(owner: User, card: str, *, threshold: Decimal = Decimal(25), now: datetime) -> None:
