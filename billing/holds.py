@@ -22,7 +22,7 @@ from billing.signals import announce
 class HoldOutcome:
     """What became of a request about a hold. `granted`, `paid`, `free`: dollars after it.
 
-    status: held, extended, ended, replayed, reused, short, frozen, other_ending.
+    status: held, extended, ended, replayed, reused, short, frozen, unpaid, other_ending.
     """
 
     status: str
@@ -36,11 +36,14 @@ class HoldOutcome:
 
 def hold(
     account_id: UUID, *, key: str, request_hash: bytes, amount: Decimal, purpose: str, terms: dict[str, Any],
-    lifetime: timedelta, api_key_id: UUID | None = None, now: datetime | None = None,
+    lifetime: timedelta, api_key_id: UUID | None = None, alone: bool = False, now: datetime | None = None,
 ) -> HoldOutcome:  # fmt: skip
-    """Reserve `amount`. The same key and request replays; another request answers 'reused'."""
+    """Reserve `amount`. The same key and request replays; another request answers 'reused'.
+
+    `alone`: without a paid balance it is refused ('unpaid') while another hold of its purpose is open.
+    """
     row = _call(
-        "SELECT * FROM billing_hold_1(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT * FROM billing_hold_2(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             account_id,
             ids.uuid7(),
@@ -51,6 +54,7 @@ def hold(
             Jsonb(terms),
             lifetime,
             api_key_id,
+            alone,
             now,
         ],
         account_id,
@@ -61,12 +65,15 @@ def hold(
 
 def extend(
     account_id: UUID, hold_id: UUID, *, amount: Decimal, terms: dict[str, Any], lifetime: timedelta,
-    now: datetime | None = None,
+    alone: bool = False, now: datetime | None = None,
 ) -> HoldOutcome:  # fmt: skip
-    """Set the hold's total. On 'short' the hold stays as it was and `free` is the largest total that fits."""
+    """Set the hold's total. On 'short' the hold stays as it was and `free` is the largest total that fits.
+
+    `alone` is about a hold that has expired: reopened beside another it would be a second one.
+    """
     row = _call(
-        "SELECT * FROM billing_extend_1(%s, %s, %s, %s, %s, %s)",
-        [account_id, hold_id, amount, Jsonb(terms), lifetime, now],
+        "SELECT * FROM billing_extend_2(%s, %s, %s, %s, %s, %s, %s)",
+        [account_id, hold_id, amount, Jsonb(terms), lifetime, alone, now],
         account_id,
     )
     status, state, held, expires_at, granted, paid, free = row
@@ -82,6 +89,16 @@ def release(account_id: UUID, hold_id: UUID, *, now: datetime | None = None) -> 
     )
     status, state, held, expires_at, free = row
     return HoldOutcome(status, hold_id, state, held, expires_at, Decimal(0), free)
+
+
+def may_join(account_id: UUID, purpose: str) -> bool:
+    """Whether a hold that has to be `alone` would be made now. A look, and no promise."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT billing_may_join_1(%s, %s, %s, clock_timestamp())", [account_id, purpose, ids.uuid7()]
+        )
+        (may,) = cursor.fetchone()
+    return bool(may)
 
 
 def find(account_id: UUID, hold_id: UUID) -> Hold:

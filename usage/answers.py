@@ -1,5 +1,7 @@
 """How the API tells what became of an event or a hold."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -7,13 +9,17 @@ from django.conf import settings
 
 from accounts import ids
 from accounts.errors import Invalid, Problem
-from billing import topups
+from billing import selectors, topups
 from billing.errors import HoldEnded, HoldNotFound, InsufficientBalance, NoBalance, SpendingFrozen
-from billing.money import balance_cents, plain_cost
+from billing.money import ZERO, balance_cents, plain_cost
 from usage.agents import AgentNotFound, TooManyAgents
 from usage.metering import Outcome
 
 REPLAYED = {"Idempotent-Replayed": "true"}
+CALL = "voice"  # the purpose of a hold that is a call
+SECOND_CALL = (
+    "A call is going on, and more than one at a time needs a paid balance. This one is not to be placed."
+)
 
 
 class EventIdReused(Problem):
@@ -42,33 +48,68 @@ def recorded(outcome: Outcome, *, expand: bool) -> dict[str, object]:
     return body
 
 
-def refusal(outcome: Outcome, account_id: UUID) -> Problem:
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What somebody whose request did not fit wants to know beside the numbers."""
+
+    below_zero: Decimal  # dollars that paid lacks, after a refund or a dispute
+    topup_in_progress: bool
+    topup_action_url: str | None
+
+
+def help_of(account_id: UUID) -> Help:
+    below_zero = max(ZERO, -selectors.balance_of(account_id).paid)
+    return Help(below_zero, *topups.in_progress(account_id))
+
+
+def refusal(outcome: Outcome, account_id: UUID, *, helping: Callable[[UUID], Help] = help_of) -> Problem:
     """Why an event was not recorded."""
     if outcome.status == "short":
         return insufficient(
-            account_id, balance=outcome.balance, available=outcome.free, required=outcome.price
-        )
+            account_id, balance=outcome.balance, available=outcome.free, required=outcome.price,
+            helping=helping,
+        )  # fmt: skip
     if outcome.status == "too_many_agents":
         return TooManyAgents.at("/agent", f"An account may have {settings.LIMIT_AGENTS:,} agents.")
     return _REFUSALS[outcome.status]()
 
 
 def insufficient(
-    account_id: UUID, *, balance: Decimal, available: Decimal, required: Decimal, **extra: object
-) -> InsufficientBalance:
+    account_id: UUID, *, balance: Decimal, available: Decimal, required: Decimal,
+    helping: Callable[[UUID], Help] = help_of, **extra: object,
+) -> InsufficientBalance:  # fmt: skip
     """The 402 that helps: what is left, what was needed, where to add funds, whether some are on their way."""
-    in_progress, action_url = topups.in_progress(account_id)
-    if action_url:
-        extra["topup_action_url"] = action_url
+    way = helping(account_id)
+    if way.topup_action_url:
+        extra["topup_action_url"] = way.topup_action_url
+    add_funds = f"{settings.SITE_URL}/settings/billing/add-funds/"
+    why = _why(way, balance=balance, available=available, required=required)
     return InsufficientBalance(
-        f"Needed ${exact(required):f}, available ${exact(available):f}. Add funds, then send this again.",
+        f"{why} Nothing was charged. {_next(way, add_funds)}",
         balance=balance_cents(balance),
         available=exact(available),
         required=exact(required),
-        topup_url=f"{settings.SITE_URL}/settings/billing/add-funds/",
-        topup_in_progress=in_progress,
+        topup_url=add_funds,
+        topup_in_progress=way.topup_in_progress,
         **extra,
     )
+
+
+def _why(way: Help, *, balance: Decimal, available: Decimal, required: Decimal) -> str:
+    if way.below_zero:
+        since = f"A refund or a dispute left your paid funds ${exact(way.below_zero):f} below zero"
+        return f"{since}: until that is made good, nothing new is accepted."
+    held = f"; ${exact(balance - available):f} more is reserved for work that is running"
+    left = f"${exact(available):f} is available{held if balance > available else ''}"
+    return f"This needs ${exact(required):f}, and {left}."
+
+
+def _next(way: Help, add_funds: str) -> str:
+    if way.topup_action_url:
+        return f"A top-up waits to be confirmed at {way.topup_action_url}; send this again once it is."
+    if way.topup_in_progress:
+        return "A top-up is on its way; send this again when it has arrived."
+    return f"Add funds at {add_funds}, then send this again."
 
 
 def unknown_model(pointer: str = "/model") -> Invalid:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,11 +19,21 @@ from accounts.errors import Invalid, MissingScope, Problem
 from accounts.json import timestamp
 from accounts.models import Scope
 from accounts.sentences import explain
-from billing import selectors
-from billing.errors import SpendingFrozen
+from billing import holds, selectors
+from billing.errors import PaidBalanceRequired, SpendingFrozen
 from billing.money import CENT
 from usage import agents, metering, pricing, questions, rate_card
-from usage.answers import REPLAYED, exact, insufficient, recorded, refusal, unknown_model
+from usage.answers import (
+    CALL,
+    REPLAYED,
+    SECOND_CALL,
+    exact,
+    help_of,
+    insufficient,
+    recorded,
+    refusal,
+    unknown_model,
+)  # fmt: skip
 from usage.bodies import EVENT, AnyEvent, Batch
 from usage.metering import Event, Outcome, Source
 from usage.models import Agent
@@ -85,10 +96,12 @@ def record_batch(request: HttpRequest, batch: Batch, expand: Expand = "") -> Htt
             accepted[account_id].append((place, event))
         except Problem as problem:
             results[place] = _refused(problem)
+    helping = cache(help_of)  # once for an account, however many of its events do not fit
     for account_id, events in accepted.items():
         outcomes = metering.record_many(account_id, [event for _, event in events], source=source_of(request))
         for (place, _), outcome in zip(events, outcomes, strict=True):
-            results[place] = _result(outcome, account_id, expand=expand == "exact")
+            refused = None if outcome.is_recorded else refusal(outcome, account_id, helping=helping)
+            results[place] = _refused(refused) if refused else _result(outcome, expand=expand == "exact")
     return answer(200, {"results": results})
 
 
@@ -116,9 +129,7 @@ def _invalid(error: ValidationError | Invalid | pricing.UnknownMeter, raw: dict[
     return Invalid("See `errors`: each names a field.", errors=explain(found, raw))
 
 
-def _result(outcome: Outcome, account_id: UUID, *, expand: bool) -> dict[str, object]:
-    if not outcome.is_recorded:
-        return _refused(refusal(outcome, account_id))
+def _result(outcome: Outcome, *, expand: bool) -> dict[str, object]:
     replayed: dict[str, object] = {"replayed": True} if outcome.status == "replayed" else {}
     return {"status": 201, **recorded(outcome, expand=expand), **replayed}
 
@@ -132,14 +143,19 @@ def _refused(problem: Problem) -> dict[str, object]:
 def authorize(
     request: HttpRequest, type: Literal["chat", "voice", "knowledge"], account: str | None = None
 ) -> HttpResponse:
-    """The cheapest question: 204, or 402 below $0.01 (voice: below one minute), or 403. Changes nothing."""
+    """The cheapest question: 204, or 402 below $0.01 (voice: below one minute), or 403. Changes nothing.
+
+    Without a paid balance no second call may start while one is open.
+    """
     account_id = account_of(request, account)
     funds = selectors.balance_of(account_id)
     questions.only(request, "type", "account")
     if funds.frozen:
         raise SpendingFrozen()
+    if type == CALL and funds.held and not holds.may_join(account_id, CALL):
+        raise PaidBalanceRequired(SECOND_CALL)
     required = CENT
-    if type == "voice":
+    if type == CALL:
         required = max(CENT, rate_card.fresh().rate("voice.minute", datetime.now(UTC)))
     if funds.available < required:
         raise insufficient(account_id, balance=funds.balance, available=funds.available, required=required)

@@ -19,11 +19,11 @@ from accounts.errors import Invalid
 from accounts.json import timestamp
 from accounts.models import Scope
 from billing import holds, ledger
-from billing.errors import HoldEnded, HoldNotFound, KeyReused, SpendingFrozen
+from billing.errors import HoldEnded, HoldNotFound, KeyReused, PaidBalanceRequired, SpendingFrozen
 from billing.holds import HoldOutcome
 from billing.models import Hold
 from usage import agents, metering, pricing, rate_card
-from usage.answers import REPLAYED, exact, insufficient, recorded, refusal, unknown_model
+from usage.answers import CALL, REPLAYED, SECOND_CALL, exact, insufficient, recorded, refusal, unknown_model
 from usage.api import Expand, locate_agent, source_of
 from usage.bodies import AnyHold, Capture, Extend, Release, request_hash, voice_lifetime
 from usage.models import Agent
@@ -65,7 +65,7 @@ def make_hold(request: HttpRequest, hold: Annotated[AnyHold, InBody()]) -> HttpR
         return holds.hold(
             account_id, key=hold.key, request_hash=request_hash(hold), amount=price, purpose=hold.type,
             terms=terms | {"agent": str(agent_id) if agent_id else None}, lifetime=hold.lifetime,
-            api_key_id=request.caller.key_id,
+            api_key_id=request.caller.key_id, alone=hold.type == CALL,
         )  # fmt: skip
 
     outcome = _for_agent(account_id, agents.reference(hold.agent), reserve)
@@ -78,14 +78,14 @@ def extend_hold(request: HttpRequest, hold: str, body: Extend) -> HttpResponse:
     """A 402 leaves the hold as it was and says how many seconds are affordable in total."""
     account_id = account_of(request, body.account)
     row = holds.find(account_id, hold_id_of(request))
-    if row.purpose != "voice":
+    if row.purpose != CALL:
         raise Invalid.at("/seconds", "Only a voice hold can be extended.")
     rates = _rates(row)
     usage = Usage("voice", seconds=body.seconds, answered=True)
     price = pricing.price(usage, rates)
     outcome = holds.extend(
         account_id, row.id, amount=price, terms=row.terms | {"seconds": body.seconds},
-        lifetime=voice_lifetime(body.seconds),
+        lifetime=voice_lifetime(body.seconds), alone=True,
     )  # fmt: skip
     _refuse(
         outcome, account_id, price, lambda: {"affordable_seconds": affordable_seconds(outcome.free, rates)}
@@ -170,6 +170,8 @@ def _refuse(outcome: HoldOutcome, account_id: UUID, required: Decimal, extra: An
         )
     if outcome.status == "frozen":
         raise SpendingFrozen()
+    if outcome.status == "unpaid":
+        raise PaidBalanceRequired(SECOND_CALL)
     if outcome.status == "reused":
         raise KeyReused("This hold key was used for another request. Send a new key.")
     if outcome.status == "other_ending":

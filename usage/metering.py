@@ -22,7 +22,7 @@ from usage.agents import NOBODY, AgentRef
 from usage.pricing import Usage
 
 EVENTS_PER_TRANSACTION = 100
-RECORD = f"SELECT * FROM usage_record_1({', '.join(['%s'] * 29)})"
+RECORD = f"SELECT * FROM usage_record_2({', '.join(['%s'] * 29)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _parameters(
     account_id: UUID, event: Event, rates: pricing.Rates, price: Decimal, card: int | None,
     source: Source, hold_id: UUID | None, on_short: str, now: datetime | None,
 ) -> list[Any]:  # fmt: skip
-    """In the order of usage_record_1's parameters."""
+    """In the order of usage_record_2's parameters."""
     usage, agent = event.usage, event.agent
     return [
         account_id, ids.uuid7(), event.event_id, event.request_hash, usage.type,

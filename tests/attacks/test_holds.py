@@ -1,10 +1,12 @@
 """Holds that are asked for with tricks."""
 
+from decimal import Decimal
+
 import pytest
 
 from accounts import ids
 from accounts.models import User
-from billing import ledger, selectors
+from billing import ledger, selectors, topups
 from billing.models import Hold
 from tests.api_client import ApiClient, read
 from usage.models import Agent, Charge
@@ -20,8 +22,9 @@ def made(api: ApiClient, key: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("first", ["capture of another hold", "usage"])
-def test_an_event_id_ends_one_hold_only(ada_key: str, api: ApiClient, first: str) -> None:
+def test_an_event_id_ends_one_hold_only(ada: User, ada_key: str, api: ApiClient, first: str) -> None:
     """Else the second call would be told as recorded, and never be paid."""
+    topups.record_manual(ada.account_id, Decimal(5), actor="t", reason="two calls at a time need a top-up")
     body = {"event_id": "call", "type": "voice", "seconds": 60}
     one, two = made(api, ada_key, "one"), made(api, ada_key, "two")
     path = "/billing/v3/usage" if first == "usage" else f"{HOLDS}/{one}/capture"

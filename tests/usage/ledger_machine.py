@@ -31,7 +31,7 @@ nanos = st.integers(1, 3_000_000_000) | st.sampled_from([1, 75, 300, 391_500])
 aims = st.sampled_from(
     ["all"] * 3
     + ["all + 1"] * 2
-    + ["any", "all - 1", "one", "granted", "granted + 1", "hold", "all but a cent"]
+    + ["any", "all - 1", "one", "granted", "granted + 1", "hold", "all but a cent", "nothing"]
 )
 cents = st.integers(1, 500)
 picks = st.integers(0, 30)
@@ -61,6 +61,10 @@ class Model:
 
     def free(self, *, but: Held | None = None) -> Decimal:
         return ZERO if self.paid < 0 else max(ZERO, self.granted + self.paid - self.held(but=but))
+
+    def fits(self, price: Decimal, *, but: Held | None = None) -> bool:
+        """While paid is below zero nothing new does, not even what costs nothing."""
+        return self.paid >= 0 and price <= self.free(but=but)
 
     def take(self, cost: Decimal) -> None:
         from_granted = min(cost, self.granted)
@@ -102,7 +106,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "granted": self.m.granted, "granted + 1": self.m.granted + NANO, "hold": hold.amount if hold else NANO,
             "all but a cent": free - CENT,
         }  # fmt: skip
-        return max(NANO, amounts[at])
+        return ZERO if at == "nothing" else max(NANO, amounts[at])
 
     # -- money in and out that is not usage ------------------------------------------------------------------
     @rule(amount=cents, paid=st.booleans())
@@ -181,7 +185,7 @@ class LedgerMachine(RuleBasedStateMachine):
         outcome = self.send(f"e{self.n}", price, on_short)
         if self.m.frozen:
             assert outcome.status == "frozen"
-        elif on_short == "refuse" and price > free:
+        elif on_short == "refuse" and not self.m.fits(price):
             assert (outcome.status, outcome.free) == ("short", free)
             self.m.refused = True
         else:
@@ -191,7 +195,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert (outcome.status, outcome.cost, outcome.uncollected) == ("recorded", cost, price - cost)
         before = (self.m.granted, self.m.paid)
         self.m.take(cost)
-        self.m.refused = self.m.refused and cost == 0
+        self.m.refused = self.m.refused and (cost == 0 or cost < price)
         assert outcome.balance == self.m.granted + self.m.paid
         self.events[event_id] = (price, outcome)
         self.splits.append((outcome.charge_id, before[0] - self.m.granted, before[1] - self.m.paid))
@@ -245,7 +249,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )  # fmt: skip
         if self.m.frozen:
             assert outcome.status == "frozen"
-        elif price > free:
+        elif not self.m.fits(price):
             assert outcome.status == "short"
             self.m.refused = True
         else:
@@ -275,7 +279,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert outcome.status == "replayed"
         elif self.m.frozen:
             assert outcome.status == "frozen"
-        elif price > free:
+        elif not self.m.fits(price, but=hold):
             assert (outcome.status, outcome.free) == ("short", free)
             self.m.refused = True
         else:

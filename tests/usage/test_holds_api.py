@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from billing import ledger, selectors
+from billing import ledger, selectors, topups
 from billing.models import Balance, Hold
 from tests import factories
 from tests.api_client import ApiClient, read
@@ -27,6 +27,11 @@ def held(api: ApiClient, api_key: str, /, **body: Any) -> dict[str, Any]:
 
 def end(api: ApiClient, api_key: str, hold: dict[str, Any], how: str, /, **body: Any) -> Any:
     return api.post(f"{HOLDS}/{hold['id']}/{how}", body, key=api_key)
+
+
+def paid(user: User) -> None:
+    """More than one call at a time needs a top-up."""
+    topups.record_manual(user.account_id, D(5), actor="staff", reason="test")
 
 
 def expire(hold: dict[str, Any]) -> None:
@@ -55,8 +60,8 @@ def test_a_hold_reserves_and_a_capture_takes_what_was_used(api: ApiClient, ada: 
 
 def test_what_does_not_fit_is_not_placed(api: ApiClient, ada: User, ada_key: str) -> None:
     """S44: voice calls are not placed when the balance is out."""
-    held(api, ada_key, seconds=600)
-    answer = api.post(HOLDS, {**CALL, "key": "call-2", "seconds": 1}, key=ada_key)
+    api.post(HOLDS, {"key": "book", "type": "knowledge", "pages": 100}, key=ada_key)
+    answer = api.post(HOLDS, {**CALL, "seconds": 1}, key=ada_key)
     assert (answer.status_code, read(answer)["available"]) == (402, 0)
     assert read(api.get("/billing/v3/authorize?type=chat", key=ada_key))["code"] == "insufficient_balance"
 
@@ -155,6 +160,7 @@ def test_a_capture_uses_the_rates_its_hold_froze(api: ApiClient, ada: User, ada_
 
 
 def test_each_hold_ends_once(api: ApiClient, ada: User, ada_key: str) -> None:
+    paid(ada)
     captured, released = held(api, ada_key, seconds=60), held(api, ada_key, key="call-2", seconds=60)
     first = end(api, ada_key, captured, "capture", event_id="c", seconds=30)
     again = end(api, ada_key, captured, "capture", event_id="c", seconds=30)
@@ -179,6 +185,7 @@ def test_a_freeze_stops_new_holds_but_not_the_end_of_old_ones(
     api: ApiClient, ada: User, ada_key: str
 ) -> None:
     """Work held beforehand is always recorded."""
+    paid(ada)
     hold, other = held(api, ada_key), held(api, ada_key, key="call-2", seconds=60)
     ledger.freeze(ada.account_id, by="owner", frozen=True)
     assert api.post(HOLDS, {**CALL, "key": "call-3"}, key=ada_key).status_code == 403
