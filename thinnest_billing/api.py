@@ -9,6 +9,7 @@ from usage.balance_api import router as balance_router
 from usage.campaigns_api import router as campaigns_router
 from usage.history_api import router as history_router
 from usage.holds_api import router as holds_router
+from usage.phone_numbers_api import router as phone_numbers_router
 
 api = Api(
     examples=EXAMPLES,
@@ -25,3 +26,4 @@ api.add_router("", history_router)
 api.add_router("", usage_router)
 api.add_router("", holds_router)
 api.add_router("", campaigns_router)
+api.add_router("", phone_numbers_router)

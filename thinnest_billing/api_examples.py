@@ -49,6 +49,17 @@ CAMPAIGN = {
     "finished_at": None,
 }
 FINISHED = {"state": "finished", "running_since": None, "finished_at": "2026-03-05T16:12:40Z"}
+NUMBER = {
+    "id": "num_01J9Z3K4M5N6P7Q8R9S0T1V2W3",
+    "number": "+12025550123",
+    "agent": "Sales Assistant",
+    "agent_id": "agent_01J9Z3K4M5N6P7Q8R9S0T1V2W3",
+    "state": "grace",
+    "reason": "rent",
+    "since": "2026-03-01T09:00:00Z",
+    "until": "2026-03-08T09:00:00Z",
+    "paid_until": "2026-03-01T09:00:00Z",
+}
 HISTORY = {200: {"records": [RECORD]}}
 
 EXAMPLES: Examples = {
@@ -115,4 +126,8 @@ EXAMPLES: Examples = {
     "POST /v3/holds/{hold}/release": {200: HOLD | {"state": "released", "available": 152.18}},
     "GET /v3/campaigns": {200: {"campaigns": [CAMPAIGN]}},
     "POST /v3/campaigns/{campaign}/finish": {200: CAMPAIGN | FINISHED},
+    "GET /v3/phone-numbers": {200: {"phone_numbers": [NUMBER]}},
+    "PATCH /v3/phone-numbers/{number}": {
+        200: NUMBER | {"state": "active", "reason": None, "since": None, "until": None}
+    },
 }

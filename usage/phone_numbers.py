@@ -6,6 +6,7 @@ by itself and nothing is ever deleted for a low balance. Its rent is in usage/re
 
 import re
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
@@ -25,6 +26,16 @@ from usage.running import Run, RunState
 
 __all__ = ["find", "provision", "release", "renew_account", "renew_due", "rent", "rented", "state_of"]
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+class Why(StrEnum):
+    """What a number is in trouble for. Both at once: the balance."""
+
+    BALANCE = "balance"
+    RENT = "rent"
+
+
+REASONS = {Why.BALANCE: "The balance ran out.", Why.RENT: "Its rent is not paid."}
 
 
 class NumberNotFound(NotFound):
@@ -55,14 +66,21 @@ def find(account_id: UUID, public_id: str) -> PhoneNumber:
     return found
 
 
+def why(number: PhoneNumber, funds: Funds, *, now: datetime) -> Why | None:
+    """What a number that is not released is in trouble for; None while it is in none."""
+    if number.released_at or rents.trouble_since(number, funds, now=now) is None:
+        return None
+    return Why.BALANCE if funds.depleted_at else Why.RENT
+
+
 def state_of(number: PhoneNumber, funds: Funds, *, now: datetime) -> Run:
     """active, grace (until = seven days after its beginning) or suspended; finished once it was released."""
     if number.released_at:
         return Run(RunState.FINISHED, "Released by the owner.", since=number.released_at)
-    since = rents.trouble_since(number, funds, now=now)
-    if since is None:
+    since, cause = rents.trouble_since(number, funds, now=now), why(number, funds, now=now)
+    if since is None or cause is None:
         return Run(RunState.ACTIVE)
-    reason = "The balance ran out." if funds.depleted_at else "Its rent is not paid."
+    reason = REASONS[cause]
     ends_at = since + rents.GRACE
     if now < ends_at:
         return Run(RunState.GRACE, reason, since=since, until=ends_at)
