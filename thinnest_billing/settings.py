@@ -173,6 +173,11 @@ LIMIT_BATCH_BODY = 2 * 1024 * 1024
 LIMIT_BATCH_EVENTS = 1_000
 LIMIT_AGENTS = 1_000
 
+# --- Alerts -----------------------------------------------------------------------------------------------
+FIRST_ALERT_BELOW = env.dollars("FIRST_ALERT_BELOW", default=Decimal("0.20"))  # dollars, of every new account
+ALERT_MAX = Decimal(1_000_000)  # dollars
+LIMIT_RULES = 50  # an account
+
 # --- Webhooks to the platform -------------------------------------------------------------------------------
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)  # endpoints in our own network
 

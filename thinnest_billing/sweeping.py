@@ -6,6 +6,7 @@ from datetime import datetime
 
 from accounts import mail
 from alerts import deliveries
+from alerts.rules import evaluate_all
 from billing.auto_charge import attempt_due
 from billing.gateways.sandbox_bank import deliver_sandbox_events
 from billing.refund_sweep import pursue_open_refunds
@@ -24,6 +25,7 @@ STEPS: tuple[Callable[..., object], ...] = (
     attempt_due,
     renew_due,
     pursue_open_refunds,
+    evaluate_all,
     mail.deliver,
     deliveries.deliver,
 )
