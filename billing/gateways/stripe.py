@@ -15,6 +15,7 @@ from stripe.params.checkout import SessionCreateParams, SessionCreateParamsPayme
 
 from billing.gateways import Card, Event, Page, Payment, Refund, Rejected, Status, stripe_events
 from billing.gateways.stripe_errors import translated
+from billing.gateways.stripe_line import NarrowLine
 from billing.gateways.stripe_objects import DECLINED, as_card, as_page, as_payment, as_refund, id_of, part
 from billing.installation import installation_id
 from billing.models import Mode
@@ -35,7 +36,7 @@ class StripeGateway:
         self.mode, self.webhook_secrets = mode, webhook_secrets
         self.client = stripe.StripeClient(
             secret_key, max_network_retries=RETRIES, base_addresses={"api": api_base},
-            http_client=http_client or stripe.RequestsClient(timeout=timeout),
+            http_client=http_client or NarrowLine(timeout=timeout),
         )  # fmt: skip
 
     @cached_property

@@ -15,6 +15,7 @@ from accounts.models import User
 from billing import gateways, payment_methods, topup_sweep, topups
 from billing.gateways import (
     Card,
+    Gateway,
     Misconfigured,
     Payment,
     ReferenceReused,
@@ -23,6 +24,7 @@ from billing.gateways import (
     Unavailable,
 )
 from billing.gateways.stripe import RETRIES
+from billing.gateways.stripe_line import CALLS, PATIENCE
 from billing.models import Customer, TopUp
 from tests.billing.gateways import stripe_answers as answers
 from tests.billing.gateways.conftest import Wire
@@ -194,6 +196,27 @@ def test_it_does_not_wait_for_ever(wire: Wire, silent: str) -> None:
     with pytest.raises(Unavailable):
         charge(wire, api_base=silent, timeout=0.3)
     assert time.monotonic() - began < 0.3 * (1 + RETRIES) + 2
+
+
+def test_a_hanging_stripe_holds_a_few_threads_and_no_more(wire: Wire, silent: str) -> None:
+    """Else eight people who pay would stop all usage for half a minute."""
+    gateway = wire.gateway(api_base=silent, timeout=2)
+    waiting = [threading.Thread(target=ask_in_vain, args=[gateway]) for _ in range(CALLS)]
+    for thread in waiting:
+        thread.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="wait for Stripe already"):
+        gateway.payment("pi_1")
+    assert time.monotonic() - began < PATIENCE + 1
+    assert all(thread.is_alive() for thread in waiting)
+    for thread in waiting:
+        thread.join()
+
+
+def ask_in_vain(gateway: Gateway) -> None:
+    with pytest.raises(Unavailable):
+        gateway.payment("pi_1")
 
 
 def test_half_an_answer_is_unknown(wire: Wire, cut_off: str) -> None:
