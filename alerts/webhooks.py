@@ -34,14 +34,15 @@ class Type(models.TextChoices):
 
 
 def queue(account_id: UUID, *, key: str, type: str, data: Mapping[str, object], now: datetime) -> None:
-    """Write the message for every endpoint that is on, once per `key` (at most 160 characters), in the caller's
-    transaction.
+    """Write the message for every endpoint that is on, in the caller's transaction: once per account and `key` (at
+    most 128 characters).
 
     `data` is JSON as the API shows it, amounts as exact strings; the account's id is added here. `now` is when it
     happened: an endpoint made later does not hear of it.
     """
-    body = compose(type, {"account": ids.public("acct", account_id), **data}, now=now)
-    message = {"account_id": account_id, "key": key, "type": type, "body": body}
+    account = ids.public("acct", account_id)
+    body = compose(type, {"account": account, **data}, now=now)
+    message = {"account_id": account_id, "key": f"{account}:{key}", "type": type, "body": body}
     rows = [
         Delivery(endpoint=endpoint, created_at=now, next_try_at=now, **message)
         for endpoint in listening(now=now)
