@@ -48,12 +48,13 @@ def test_it_shows_the_fields_of_real_answers(api: ApiClient, ada: User) -> None:
         "POST /v3/holds": api.post("/billing/v3/holds", CALL, key=ada_key),
     }
     hold = f"/billing/v3/holds/{read(real['POST /v3/holds'])['id']}"
-    batch = {"events": [CHAT | {"event_id": "e3"}]}
+    batch = {"events": [CHAT | {"event_id": "e3", "agent": "Customer Support"}]}
     captured = {"event_id": "e2", "seconds": 61, "answered": True}
     real |= {
         "POST /v3/holds/{hold}/extend": api.post(f"{hold}/extend", {"seconds": 90}, key=ada_key),
         "POST /v3/holds/{hold}/capture": api.post(f"{hold}/capture", captured, key=ada_key),
         "POST /v3/usage/batch": api.post("/billing/v3/usage/batch", batch, key=ada_key),
+        "GET /v3/agents": api.get("/billing/v3/agents", key=ada_key),
     }  # fmt: skip
     for operation, answer in real.items():
         shown = EXAMPLES[operation].get(answer.status_code, "no such status")

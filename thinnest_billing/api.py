@@ -4,6 +4,7 @@ from accounts import answers
 from accounts.openapi import Api
 from billing.api import router as billing_router
 from thinnest_billing.api_examples import EXAMPLES
+from usage.agents_api import router as agents_router
 from usage.api import router as usage_router
 from usage.balance_api import router as balance_router
 from usage.campaigns_api import router as campaigns_router
@@ -25,5 +26,6 @@ api.add_router("", balance_router)
 api.add_router("", history_router)
 api.add_router("", usage_router)
 api.add_router("", holds_router)
+api.add_router("", agents_router)
 api.add_router("", campaigns_router)
 api.add_router("", phone_numbers_router)

@@ -34,6 +34,14 @@ RECORD = {
     "cost": 0.0004,
     "timestamp": "2026-03-05T10:30:00Z",
 }
+AGENT = {
+    "id": "agent_01J9Z3K4M5N6P7Q8R9S0T1V2W3",
+    "name": "Customer Support",
+    "model": "gpt-4o-mini",
+    "state": "active",
+    "reason": None,
+    "since": None,
+}
 CAMPAIGN = {
     "id": "camp_01J9Z3K4M5N6P7Q8R9S0T1V2W3",
     "name": "Spring catalogue",
@@ -124,6 +132,7 @@ EXAMPLES: Examples = {
     "POST /v3/holds/{hold}/extend": {200: HOLD | {"amount": 0.60, "available": 151.58}},
     "POST /v3/holds/{hold}/capture": {201: RECORDED | {"cost": 0.42, "balance": 151.76}},
     "POST /v3/holds/{hold}/release": {200: HOLD | {"state": "released", "available": 152.18}},
+    "GET /v3/agents": {200: {"agents": [AGENT]}},
     "GET /v3/campaigns": {200: {"campaigns": [CAMPAIGN]}},
     "POST /v3/campaigns/{campaign}/finish": {200: CAMPAIGN | FINISHED},
     "GET /v3/phone-numbers": {200: {"phone_numbers": [NUMBER]}},

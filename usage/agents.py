@@ -1,15 +1,24 @@
-"""Agents: what usage is counted under. Known by name; names are unique within an account, ignoring case."""
+"""Agents: what usage is counted under. Known by name; names are unique within an account, ignoring case.
+
+An agent's model is its owner's choice, which the platform reads (usage/agents_api.py); what is charged is the model
+that really answered.
+"""
 
 import unicodedata
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
+from django.db.models import TextChoices
 
 from accounts import ids
 from accounts.errors import Invalid, NotFound
+from billing.details_form import is_unprintable
+from billing.money import usd
+from billing.selectors import Funds
 from usage.models import Agent
+from usage.running import Run, RunState
 
 UNASSIGNED = "Unassigned"
 
@@ -22,6 +31,10 @@ class AgentNotFound(NotFound):
 
 class TooManyAgents(Invalid):
     """An account may have 1,000 agents."""
+
+
+class NameTaken(ValueError):
+    """Another agent of the account has this name, in this or another case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,10 @@ def clean_name(raw: str) -> str:
     name = unicodedata.normalize("NFC", raw).strip()
     if not 1 <= len(name) <= 80:
         raise ValueError("An agent's name has 1 to 80 characters.")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+    if any(is_unprintable(c) or unicodedata.category(c) in ("Cs", "Zl", "Zp") for c in name):
         raise ValueError("An agent's name has no control characters.")
+    if not any(unicodedata.category(c)[0] in "LNPS" for c in name):
+        raise ValueError("An agent's name has a letter, a digit or a sign that can be seen.")
     if name.startswith("agent_"):
         raise ValueError("An agent's name cannot begin with agent_: that is how ids begin.")
     if name_key(name) == name_key(UNASSIGNED):
@@ -94,3 +109,45 @@ def resolve(account_id: UUID, ref: AgentRef) -> UUID | None:
     if found is None:
         raise TooManyAgents.at("/agent", f"An account may have {settings.LIMIT_AGENTS:,} agents.")
     return found
+
+
+def rename(agent: Agent, name: str) -> str:
+    """The name as it is kept; records follow, for they know the agent by id. Raises ValueError, NameTaken."""
+    kept = clean_name(name)
+    try:
+        with transaction.atomic():
+            Agent.objects.filter(pk=agent.pk).update(name=kept, name_key=name_key(kept))
+    except IntegrityError:
+        raise NameTaken("Another agent of this account has that name: choose a different one.") from None
+    return kept
+
+
+def choose_model(agent: Agent, model: str) -> None:
+    """Tell the platform to answer with another model from the agent's next message on. Charges nothing."""
+    Agent.objects.filter(pk=agent.pk).update(model=model)
+
+
+class Why(TextChoices):
+    """What keeps agents from answering."""
+
+    FROZEN = "frozen", "Spending is frozen on this account. Everything resumes when the freeze is lifted."
+    BALANCE = "balance", "The balance is used up. Everything resumes as soon as funds are added."
+
+
+def why_paused(funds: Funds) -> Why | None:
+    """None while they may answer. All of an account's agents or none: it is the balance that they run on."""
+    if funds.frozen:
+        return Why.FROZEN
+    return Why.BALANCE if funds.paid < 0 or funds.depleted_at else None
+
+
+def state_of(funds: Funds) -> Run:
+    """Whether an account's agents answer."""
+    why = why_paused(funds)
+    if why is None:
+        return Run(RunState.ACTIVE)
+    frozen_at = min((at for at in (funds.owner_froze_at, funds.staff_froze_at) if at), default=None)
+    is_below = why is Why.BALANCE and funds.paid < 0
+    below = f"Paid funds are {usd(-funds.paid)} below zero. Everything resumes once that is made good."
+    reason = below if is_below else why.label
+    return Run(RunState.PAUSED, reason, since=frozen_at or funds.depleted_at)

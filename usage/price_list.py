@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from billing.money import usd_exact
 from usage import wording
 from usage.rate_card import Card
 
@@ -17,6 +18,10 @@ GROUPS = (  # the seed's advice, word for word
         "Ideal for high-volume, simpler tasks.",
         ("gpt-4o-mini", "claude-3-haiku", "gemini-1.5-flash"),
     ),
+)
+ADVICE = (  # so is this
+    "You can set different models for different agents. Use a cheaper model for your FAQ bot and a premium model for "
+    "your research agent."
 )
 NAMES = {
     "gpt-4o": "GPT-4o",
@@ -51,6 +56,11 @@ class Model:
     @property
     def name(self) -> str:
         return NAMES.get(self.id, self.id)
+
+    @property
+    def told(self) -> str:
+        """Its prices for 1M tokens, where there is no room for columns."""
+        return f"{usd_exact(self.input.rate)} in · {usd_exact(self.output.rate)} out"
 
     @property
     def since(self) -> datetime:
@@ -113,10 +123,11 @@ def _changes(card: Card, at: datetime) -> Iterator[Change]:
     for meter, dates in card.dates.items():
         for place in range(bisect_right(dates, at), len(dates)):
             now = card.rates[meter][place - 1] if place else None
-            yield Change(_label(meter), wording.per(meter), now, card.rates[meter][place], dates[place])
+            yield Change(label(meter), wording.per(meter), now, card.rates[meter][place], dates[place])
 
 
-def _label(meter: str) -> str:
+def label(meter: str) -> str:
+    """A meter as people call it: `GPT-4o input tokens`."""
     model, _, side = meter.rpartition(".")
     return (
         f"{NAMES.get(model, model)} {wording.SIDES[side].lower()}"

@@ -73,7 +73,7 @@ def test_it_advises_on_choosing_a_model(browser: Client) -> None:
     ]  # fmt: skip
     places = [found.index(words) for words in order]
     assert places == sorted(places)
-    assert "Each of your agents can use its own." in found
+    assert "You can set different models for different agents." in found
 
 
 def test_a_new_price_is_announced_and_then_current(browser: Client) -> None:

@@ -24,6 +24,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET or None, models=choices)
     expected = form.expected
     context = {
+        "advice": price_list.ADVICE,
         "groups": price_list.groups(card, now),
         "changes": price_list.changes(card, now),
         "rates": {meter.replace(".", "_"): price_list.rate_of(card, meter, now) for meter in FIXED},
