@@ -21,6 +21,11 @@ from billing.selectors import Funds, balance_of
 
 THEMES = ("light", "dark")
 YEAR = 60 * 60 * 24 * 365  # seconds
+WORKSPACE = (
+    ("agents", "Agents", "bot"),
+    ("phone_numbers", "Phone numbers", "phone"),
+    ("campaigns", "Campaigns", "megaphone"),
+)
 SETTINGS = (
     ("overview", "Billing", "wallet"),
     ("api_keys", "API keys", "key-round"),
@@ -80,6 +85,10 @@ class Frame:
         return getattr(user, "account_id", None)
 
     @cached_property
+    def workspace(self) -> list[Link]:
+        return links(WORKSPACE, self.path)
+
+    @cached_property
     def settings(self) -> list[Link]:
         return links(SETTINGS, self.path)
 
@@ -92,7 +101,7 @@ class Frame:
     @property
     def crumbs(self) -> list[Link]:
         """The way here, this page's own place last (without its link)."""
-        return [link for link in (*self.settings, *self.tabs[1:]) if link.current]
+        return [link for link in (*self.workspace, *self.settings, *self.tabs[1:]) if link.current]
 
     @cached_property
     def funds(self) -> Funds | None:

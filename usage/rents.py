@@ -5,28 +5,25 @@ A rent that does not fit is looked at and left, not tried: it is no refused requ
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import F, Min, QuerySet
 
 from accounts.sweeps import while_there_is_time
 from billing import depletions, ledger, selectors
 from billing.models import Balance
-from billing.money import ZERO
 from billing.selectors import Funds
 from usage import metering, pricing, rate_card
 from usage.agents import NOBODY, AgentRef
 from usage.metering import Event
-from usage.models import Charge, PhoneNumber, UsageType
+from usage.models import PhoneNumber, UsageType
 from usage.pricing import Usage
 
 PERIOD = timedelta(days=30)
 GRACE = timedelta(days=7)
-ANNOUNCED = timedelta(days=3)  # before a rent is due
 ONE = Usage(UsageType.NUMBER)
 OURS = "☎"  # ends the event ids of rent; callers' are ASCII, so that none of them can take ours
 log = logging.getLogger(__name__)
@@ -56,7 +53,16 @@ def trouble_since(number: PhoneNumber, funds: Funds, *, now: datetime) -> dateti
 
 def event_id(number: PhoneNumber) -> str:
     """One for each period, named by the end of the one before: no period is ever charged twice."""
-    return f"rent:{number.id}:{number.paid_until.isoformat()}{OURS}"
+    return f"{prefix(number.id)}{number.paid_until.isoformat()}{OURS}"
+
+
+def prefix(number_id: UUID) -> str:
+    return f"rent:{number_id}:"
+
+
+def number_of(event_id: str) -> UUID:
+    """Whose rent an event is."""
+    return UUID(event_id.split(":")[1])
 
 
 def pay(number: PhoneNumber, *, start: datetime, now: datetime) -> None:
@@ -136,41 +142,4 @@ def _who_could_pay(*, now: datetime) -> list[UUID]:
         .annotate(due=Min("paid_until"))
         .order_by("due")
         .values_list("account_id", flat=True)
-    )
-
-
-# --- Telling --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """Rents that will be charged within three days: how many, how many dollars together, and by when."""
-
-    numbers: int
-    total: Decimal
-    by: datetime
-
-
-def coming(account_id: UUID, funds: Funds, *, now: datetime) -> Coming | None:
-    """What is announced beside the balance. Nothing for numbers out of service, and nothing during a freeze."""
-    soon = PhoneNumber.objects.filter(
-        account_id=account_id, released_at=None, paid_until__gt=now, paid_until__lte=now + ANNOUNCED
-    ).order_by("paid_until")
-    due = [number.paid_until for number in soon if not is_suspended(number, funds, now=now)]
-    if not due or funds.frozen:
-        return None
-    return Coming(len(due), sum((price_at(at) for at in due), ZERO), due[-1])
-
-
-def is_suspended(number: PhoneNumber, funds: Funds, *, now: datetime) -> bool:
-    since = trouble_since(number, funds, now=now)
-    return since is not None and now - since >= GRACE
-
-
-def history(number: PhoneNumber) -> QuerySet[Charge]:
-    """What the number has cost, newest first: its rents, and those that were reversed once more."""
-    own = Charge.objects.filter(account_id=number.account_id, type=UsageType.NUMBER)
-    rents = own.filter(event_id__startswith=f"rent:{number.id}:")
-    return own.filter(Q(id__in=rents.values("id")) | Q(reverses__in=rents.values("id"))).order_by(
-        "-recorded_at"
     )

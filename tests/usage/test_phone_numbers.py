@@ -16,7 +16,7 @@ from billing.selectors import Funds
 from tests import factories
 from tests.usage import events, spending
 from tests.usage.renting import DAY, HOUR, PERIOD, leave, on, paid_until, rent, rents, state, top_up
-from usage import agents, metering, phone_numbers, rate_card, reports, reversals
+from usage import agents, metering, phone_numbers, rate_card, rent_history, reports, reversals
 from usage.models import Agent, Charge, PhoneNumber
 from usage.periods import month_of
 from usage.phone_numbers import NumberAlreadySet, NumberNotFound
@@ -463,7 +463,7 @@ def test_it_announces_the_rent_of_the_next_three_days(ada: User) -> None:
     rent(ada, at=on("31 January"))
     rent(ada, at=on("20 February"))
     funds = selectors.balance_of(ada.account_id)
-    announce = phone_numbers.rents.coming
+    announce = rent_history.coming
     assert announce(ada.account_id, funds, now=on("26 February") - HOUR) is None
     one = announce(ada.account_id, funds, now=on("26 February"))
     assert one is not None
@@ -479,15 +479,15 @@ def test_it_announces_no_rent_of_a_suspended_number(ada: User) -> None:
     rent(ada, at=on("30 January"))
     leave(ada, "0.00", at=on("10 February"))
     funds = selectors.balance_of(ada.account_id)
-    assert phone_numbers.rents.coming(ada.account_id, funds, now=on("27 February")) is None
+    assert rent_history.coming(ada.account_id, funds, now=on("27 February")) is None
 
 
 def test_it_lists_what_a_number_has_cost(ada: User) -> None:
     number, _ = rent(ada, at=on("30 January")), rent(ada, at=on("31 January"))
     phone_numbers.provision(number, "+12025550123")
     sweep("1 March")
-    newest, first = phone_numbers.rents.history(number)
+    newest, first = rent_history.history(number)
     reversals.reverse(ada.account_id, first.id, actor="staff", reason="A gift", now=on("3 March"))
-    assert [charge.cost for charge in phone_numbers.rents.history(number)] == [D(-2), D(2), D(2)]
+    assert [charge.cost for charge in rent_history.history(number)] == [D(-2), D(2), D(2)]
     assert LedgerEntry.objects.filter(account_id=ada.account_id, kind="charge").count() == 3
     assert newest.occurred_at == on("1 March")
