@@ -90,11 +90,15 @@ class Notification(models.Model):
 
 
 class Reader(models.Model):
-    """What one member has read, and whether optional email reaches them."""
+    """What one member has read and prefers; `channel` is where a rule of theirs begins.
+
+    Without a row: nothing read, subscribed, told both ways.
+    """
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
     read_through = models.DateTimeField(null=True)
     unsubscribed_at = models.DateTimeField(null=True)  # from email that a rule or good news causes
+    channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.BOTH)
 
     def __str__(self) -> str:
         return f"reader {self.user_id}"

@@ -1,27 +1,31 @@
-"""Who gets email about their account, and the links by which they end what is optional."""
+"""Who gets email about their account, what they prefer, and the links by which they end what is optional."""
 
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts import ids
 from accounts.models import User
-from alerts.models import Reader
+from alerts.models import Channel, Reader
 
 WRITTEN_TO = (User.Role.OWNER, User.Role.ADMIN)  # viewers read the dashboard
 _unsubscribing = signing.Signer(salt="alerts.unsubscribe")  # no end: an old email must still let go
 
 
-def readers(account_id: UUID, *, optional: bool) -> QuerySet[User]:
-    """The members who get an email; of an optional one only those who did not unsubscribe."""
+def readers(account_id: UUID) -> list[User]:
+    """The members who get the emails of their account."""
     found = User.objects.filter(account_id=account_id, is_active=True, role__in=WRITTEN_TO)
-    if optional:
-        found = found.exclude(pk__in=Reader.objects.exclude(unsubscribed_at=None).values("user_id"))
-    return found.order_by("created_at", "id")
+    return list(found.order_by("created_at", "id"))
+
+
+def subscribed(readers: list[User]) -> list[User]:
+    """Those of them whom optional email reaches."""
+    gone = Reader.objects.filter(user__in=readers).exclude(unsubscribed_at=None)
+    unsubscribed = set(gone.values_list("user_id", flat=True))
+    return [reader for reader in readers if reader.pk not in unsubscribed]
 
 
 def url(user: User) -> str:
@@ -50,3 +54,14 @@ def choose(user: User, *, optional: bool, now: datetime) -> None:
         return
     Reader.objects.get_or_create(user=user)
     Reader.objects.filter(user=user, unsubscribed_at=None).update(unsubscribed_at=now)
+
+
+def channel_of(user: User) -> str:
+    """Where this member wants their next alert rule to tell; one of Channel."""
+    found = Reader.objects.filter(user=user).values_list("channel", flat=True).first()
+    return found or Channel.BOTH
+
+
+def prefer(user: User, *, channel: str) -> None:
+    """Rules that exist keep theirs."""
+    Reader.objects.update_or_create(user=user, defaults={"channel": channel})

@@ -62,20 +62,16 @@ def _insert(told: Notification) -> bool:
 
 
 def _write_letters(told: Notification, *, optional: bool, now: datetime) -> None:
-    readers = list(subscriptions.readers(told.account_id, optional=optional))
+    """Whoever unsubscribed reads it in the dashboard, also where it was meant for email alone."""
+    everybody = subscriptions.readers(told.account_id)
+    written_to = subscriptions.subscribed(everybody) if optional else everybody
     shared = _context(told)
-    for reader in readers:
-        unsubscribe = subscriptions.url(reader) if optional else ""
-        letters.send(
-            reader.email,
-            "alert",
-            shared | {"unsubscribe": unsubscribe},
-            user=reader,
-            unsubscribe=unsubscribe,
-            now=now,
-        )
-    if readers:
-        Notification.objects.filter(pk=told.pk).update(emailed=True)
+    for reader in written_to:
+        way_out = subscriptions.url(reader) if optional else ""
+        more = {"unsubscribe": way_out}
+        letters.send(reader.email, "alert", shared | more, user=reader, unsubscribe=way_out, now=now)
+    told.emailed, told.in_dashboard = bool(written_to), told.in_dashboard or len(written_to) < len(everybody)
+    told.save(update_fields=["emailed", "in_dashboard"])
 
 
 def _context(told: Notification) -> dict[str, object]:

@@ -13,11 +13,12 @@ from accounts import mail
 from accounts.access import member
 from accounts.models import User
 from alerts import reading, selectors, subscriptions
+from alerts.preferences_form import PreferencesForm
 from billing.views import form_page, see_other
 
 CHOSEN = {
-    True: "Saved. What your alert rules find, and good news, comes by email as well.",
-    False: "Saved. What your alert rules find, and good news, no longer comes by email. It is listed here.",
+    True: "Saved. What alert rules find, and good news, comes by email as well.",
+    False: "Saved. What alert rules find, and good news, no longer comes by email. It is listed here.",
 }
 
 
@@ -35,7 +36,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "older": f"?before={page.older}" if page.older else "",
         "per_page": selectors.PER_PAGE,
         "notes": _notes(request.user),
-        "wants_optional": subscriptions.wants_optional(request.user),
+        "form": _preferences(request.user),
         "is_written_to": request.user.role in subscriptions.WRITTEN_TO,
     }
     return render(request, "alerts/notifications.html", context)
@@ -65,12 +66,21 @@ def read_notifications(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@member()
+@member(role="admin")
 def choose_email(request: HttpRequest) -> HttpResponse:
-    wants = request.POST.get("optional") == "on"
-    subscriptions.choose(request.user, optional=wants, now=timezone.now())
-    messages.success(request, CHOSEN[wants])
+    form = PreferencesForm(request.POST)
+    if form.is_valid():
+        subscriptions.prefer(request.user, channel=form.cleaned_data["channel"])
+        subscriptions.choose(request.user, optional=form.cleaned_data["optional"], now=timezone.now())
+        messages.success(request, CHOSEN[form.cleaned_data["optional"]])
+    else:
+        messages.error(request, "Nothing was saved. Choose how new rules tell, then save again.")
     return see_other(reverse("notifications"))
+
+
+def _preferences(user: User) -> PreferencesForm:
+    wants_optional = subscriptions.wants_optional(user)
+    return PreferencesForm(initial={"channel": subscriptions.channel_of(user), "optional": wants_optional})
 
 
 @csrf_exempt  # a mail program sends this form (RFC 8058); the signed link is the permission

@@ -187,10 +187,26 @@ def test_it_shows_the_time_of_the_account(browser: Client, ada: User) -> None:
 
 
 def test_it_lets_a_member_choose_optional_email(browser: Client, ada: User) -> None:
-    browser.post(f"{PAGE}email/", {})
+    assert browser.post(f"{PAGE}email/", {"channel": "both"}).status_code == 303
     assert subscriptions.wants_optional(ada) is False
-    assert "checked" not in page_of(browser)
-    browser.post(f"{PAGE}email/", {"optional": "on"})
+    page = page_of(browser)
+    assert "no longer comes by email" in page
+    assert " checked" not in page
+    browser.post(f"{PAGE}email/", {"channel": "both", "optional": "on"})
+    assert subscriptions.wants_optional(ada) is True
+
+
+def test_it_remembers_where_new_rules_begin(browser: Client, ada: User, bo: User) -> None:
+    assert subscriptions.channel_of(ada) == Channel.BOTH
+    browser.post(f"{PAGE}email/", {"channel": "dashboard", "optional": "on"})
+    assert (subscriptions.channel_of(ada), subscriptions.channel_of(bo)) == (Channel.DASHBOARD, Channel.BOTH)
+    assert '<option value="dashboard" selected>' in page_of(browser)
+
+
+@pytest.mark.parametrize("channel", [None, "", "pigeon", "💥" * 4_000])
+def test_it_saves_nothing_that_it_does_not_know(browser: Client, ada: User, channel: str | None) -> None:
+    browser.post(f"{PAGE}email/", {"channel": channel} if channel is not None else {})
+    assert "Nothing was saved" in page_of(browser)
     assert subscriptions.wants_optional(ada) is True
 
 
@@ -200,7 +216,8 @@ def test_it_offers_a_viewer_no_email(client: Client, ada: User, bo: User) -> Non
     page = page_of(client)
     assert titles(page) == ["Told 000"]
     assert "Email goes to the owners and admins" in page
-    assert "Also email me" not in page
+    assert "Email me" not in page
+    assert client.post(f"{PAGE}email/", {"channel": "both"}).status_code == 403
 
 
 def test_it_says_when_email_does_not_reach_its_reader(browser: Client, ada: User) -> None:

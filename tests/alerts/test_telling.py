@@ -131,6 +131,16 @@ def test_it_leaves_out_who_unsubscribed_where_that_is_possible(ada: User) -> Non
     assert letters(ada) == ["Your agents are paused"]
 
 
+def test_it_loses_nothing_that_was_meant_for_email_alone(ada: User, cy: User) -> None:
+    """Nobody's unsubscribing makes a rule tell nobody: the dashboard has it then."""
+    subscriptions.choose(ada, optional=False, now=NOW)
+    for owner in (ada, cy):
+        assert say(owner.account_id, optional=True, channel=Channel.EMAIL) is True
+    assert (len(letters(ada)), selectors.unread(ada)) == (0, 1)
+    assert (len(letters(cy)), selectors.unread(cy)) == (1, 0)
+    assert Notification.objects.get(account=ada.account).emailed is False
+
+
 def test_it_offers_the_way_out_of_optional_email_only(ada: User) -> None:
     say(ada.account_id, optional=True)
     say(ada.account_id, key="paused:2")
