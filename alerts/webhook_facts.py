@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from accounts.json import timestamp
+from accounts.sweeps import while_there_is_time
 from alerts import webhooks
+from alerts.models import Delivery
 from billing.models import LedgerEntry, TopUp
 
 WINDOW = timedelta(days=3)  # what ended longer ago is no news
@@ -20,12 +22,29 @@ def topups_ended(account_id: UUID, *, now: datetime) -> None:
     """Queue `topup.succeeded` and `topup.failed` for what ended lately, each once. A canceled one is no failure."""
     if not webhooks.listening(now=now).exists():
         return
-    lately = Q(status__in=TYPES, ended_at__gt=now - WINDOW, ended_at__lte=now)
-    for topup in TopUp.objects.filter(lately, account=account_id).order_by("ended_at"):
+    for topup in _ended_lately(now=now).filter(account=account_id).order_by("ended_at"):
         status = TopUp.Status(topup.status)
         data = _succeeded(topup) if status == TopUp.Status.SUCCEEDED else _failed(topup)
         key = f"topup:{topup.public_id}:{status}"
         webhooks.queue(account_id, key=key, type=TYPES[status], data=data, now=topup.ended_at or now)
+
+
+def tell_of_topups(*, now: datetime) -> None:
+    """For every account with one that no endpoint was told of: a failed top-up moves no money, so nothing else asks
+    for it. A step of the sweep."""
+    oldest = webhooks.listening(now=now).aggregate(at=Min("created_at"))["at"]
+    if oldest is None:
+        return
+    told = Delivery.objects.filter(
+        account=OuterRef("account"), type__in=list(TYPES.values()), created_at=OuterRef("ended_at")
+    )
+    untold = _ended_lately(now=now).filter(~Exists(told), ended_at__gte=oldest)
+    for account_id in while_there_is_time(untold.values_list("account", flat=True).distinct()):
+        topups_ended(account_id, now=now)
+
+
+def _ended_lately(*, now: datetime) -> QuerySet[TopUp]:
+    return TopUp.objects.filter(status__in=list(TYPES), ended_at__gt=now - WINDOW, ended_at__lte=now)
 
 
 def _succeeded(topup: TopUp) -> dict[str, object]:

@@ -4,7 +4,6 @@ An endpoint belongs to a platform key, which acts for every account: it hears of
 more than once (with the same `webhook-id`), and messages come in any order.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from django.db import models, transaction
 from django.db.models import Q, QuerySet
 
 from accounts import ids
-from accounts.json import timestamp
+from accounts.json import dumps, timestamp
 from accounts.nudges import nudge
 from alerts.models import Delivery, Endpoint
 
@@ -53,8 +52,8 @@ def queue(account_id: UUID, *, key: str, type: str, data: Mapping[str, object], 
 
 def compose(type: str, data: Mapping[str, object], *, now: datetime) -> str:
     """The text that is signed and sent, frozen when the fact happened."""
-    content = {"type": type, "timestamp": timestamp(now), "data": data}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    content = {"type": type, "timestamp": timestamp(now), "data": dict(data)}
+    return dumps(content).decode()
 
 
 def exact(amount: Decimal) -> str:

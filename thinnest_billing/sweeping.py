@@ -7,6 +7,7 @@ from datetime import datetime
 from accounts import mail
 from alerts import deliveries
 from alerts.rules import evaluate_all
+from alerts.webhook_facts import tell_of_topups
 from billing.auto_charge import attempt_due
 from billing.gateways.sandbox_bank import deliver_sandbox_events
 from billing.refund_sweep import pursue_open_refunds
@@ -26,6 +27,7 @@ STEPS: tuple[Callable[..., object], ...] = (
     renew_due,
     pursue_open_refunds,
     evaluate_all,
+    tell_of_topups,
     mail.deliver,
     deliveries.deliver,
 )

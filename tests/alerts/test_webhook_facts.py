@@ -1,6 +1,8 @@
 """What the platform hears of top-ups."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -14,6 +16,7 @@ from billing import topups
 from billing.models import TopUp
 from tests.alerts.platform import clock, endpoint
 from tests.billing.paying import begin, save_card
+from thinnest_billing import sweeping
 
 pytestmark = pytest.mark.django_db
 
@@ -113,3 +116,32 @@ def test_it_catches_up_with_what_ended_while_the_endpoint_was_off(ada: User) -> 
     endpoints.turn_on(row, now=clock())
     told(ada.account_id)
     assert [type_ for type_, _ in heard()] == ["topup.succeeded"]
+
+
+def test_it_finds_what_no_nudge_told_of(ada: User, cy: User) -> None:
+    """A failed top-up moves no money, and a nudge may be lost: the sweep looks for what was not told."""
+    endpoint("https://platform.example.com/")
+    pay(ada, "pm_card_chargeCustomerFail")
+    pay(cy)
+    for _ in range(2):
+        sweeping.sweep(now=clock())
+    assert sorted(type_ for type_, _ in heard()) == ["topup.failed", "topup.succeeded"]
+
+
+def test_it_asks_for_nothing_again_that_was_told(
+    ada: User, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    endpoint("https://platform.example.com/")
+    pay(ada)
+    webhook_facts.tell_of_topups(now=clock())
+    assert len(heard()) == 1
+    with django_assert_num_queries(2):
+        webhook_facts.tell_of_topups(now=clock())
+
+
+def test_it_tells_of_a_transfer_that_staff_entered(ada: User) -> None:
+    endpoint("https://platform.example.com/")
+    topups.record_manual(ada.account_id, Decimal("40.00"), actor="usr_1", reason="Bank transfer")
+    told(ada.account_id)
+    [(type_, data)] = heard()
+    assert (type_, data["origin"], data["amount"]) == ("topup.succeeded", "staff", "40.00")
