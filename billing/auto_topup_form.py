@@ -13,7 +13,7 @@ from billing.money import CENT, ZERO, usd
 
 FIRST_THRESHOLD, FIRST_AMOUNT = Decimal(5), Decimal(25)  # dollars, suggested to who spends little
 STEP = Decimal(5)  # suggestions are multiples of it
-DAYS_LEFT, DAYS_ADDED = 2, 10  # what the suggestions last at the account's pace
+DAYS_LEFT, DAYS_ADDED = 3, 10  # what the suggestions last at the account's pace
 NOT_DOLLARS = "Type an amount such as 25.00."
 NOT_CENTS = "Use dollars and whole cents, such as 25.00."
 NO_CONSENT = "Please tick this first: we may charge your card by ourselves only if you say so."
@@ -101,13 +101,14 @@ def told(card: PaymentMethod) -> str:
 
 
 def initial(
-    standing: Standing, *, cards: list[PaymentMethod], chosen: str, pace: Decimal | None
+    standing: Standing, *, cards: list[PaymentMethod], asked: Mapping[str, str], pace: Decimal | None
 ) -> dict[str, Any]:
-    """What an unsent form shows: what is saved, else a suggestion. `chosen`: a card that the reader just added."""
+    """What an unsent form shows: what the address asks for (a card that the reader just added, a suggestion that was
+    followed), else what is saved, else a suggestion."""
     auto = standing.auto
-    threshold = auto.threshold if auto else suggested(pace, days=DAYS_LEFT, least=FIRST_THRESHOLD)
-    amount = auto.amount if auto else suggested(pace, days=DAYS_ADDED, least=max(FIRST_AMOUNT, threshold))
-    known = [card.gateway_id for card in cards]
+    threshold, amount = (auto.threshold, auto.amount) if auto else suggestion(pace)
+    threshold, amount = _asked(asked, "threshold") or threshold, _asked(asked, "amount") or amount
+    known, chosen = [card.gateway_id for card in cards], asked.get("card", "")
     wanted = chosen if chosen in known else auto.card if auto else ""
     return {
         "enabled": standing.is_on or chosen in known,
@@ -116,6 +117,21 @@ def initial(
         "monthly_limit": f"{max(standing.monthly_limit, amount):.2f}",
         "card": wanted if wanted in known else next(iter(known), ""),
     }
+
+
+def _asked(asked: Mapping[str, str], field: str) -> Decimal | None:
+    """An amount in the address; nonsense there is as good as none."""
+    try:
+        wanted = dollars(field).clean(asked.get(field))
+    except forms.ValidationError:
+        return None
+    return wanted if CENT <= wanted <= settings.TOPUP_MAX else None
+
+
+def suggestion(pace: Decimal | None) -> tuple[Decimal, Decimal]:
+    """A threshold and an amount for an account that spends `pace` dollars a day."""
+    threshold = suggested(pace, days=DAYS_LEFT, least=FIRST_THRESHOLD)
+    return threshold, suggested(pace, days=DAYS_ADDED, least=max(FIRST_AMOUNT, threshold))
 
 
 def suggested(pace: Decimal | None, *, days: int, least: Decimal) -> Decimal:

@@ -3,11 +3,12 @@
 from django.urls import path
 
 from billing import sandbox_views
-from billing.views import add_funds, auto_topup, payment_methods, receipts, refunds, topups, webhook
+from billing.views import add_funds, auto_topup, freeze, payment_methods, receipts, refunds, topups, webhook
 
 urlpatterns = [
     path("settings/billing/add-funds/", add_funds.add_funds, name="add_funds"),
     path("settings/billing/auto-topup/", auto_topup.auto_topup_page, name="auto_topup"),
+    path("settings/billing/freeze/", freeze.freeze_page, name="freeze"),
     path("settings/billing/topups/<str:topup_id>/", topups.topup, name="topup"),
     path("settings/billing/topups/<str:topup_id>/confirm/", topups.confirm_topup, name="confirm_topup"),
     path("settings/billing/topups/<str:topup_id>/cancel/", topups.cancel_topup, name="cancel_topup"),

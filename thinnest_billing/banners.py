@@ -16,6 +16,8 @@ from billing.auto_topup import Standing
 from billing.models import TopUp
 from billing.money import usd, usd_balance
 from billing.selectors import Funds
+from usage import phone_numbers, rent_wording
+from usage.models import PhoneNumber
 
 HOLDING_BACK = (Kind.STOPPED, Kind.RETRY, Kind.NO_CARD)
 LIMITS = (Kind.COUNT_LIMIT, Kind.MONTH_LIMIT)
@@ -34,11 +36,18 @@ class Banner:
 
 
 def banners(
-    account: Account, funds: Funds, standing: Standing, *, reader: User, now: datetime
+    account: Account,
+    funds: Funds,
+    standing: Standing,
+    rented: list[PhoneNumber],
+    *,
+    reader: User,
+    now: datetime,
 ) -> list[Banner]:
     """The most serious first. Each offers its next step to those who may take it."""
     return [
         *_stopped(account, funds, reader),
+        *_numbers(account, rented, funds, now=now),
         *_auto_topup(standing, reader, now=now),
         *_payments(account, reader),
         *_sandbox(funds),
@@ -48,16 +57,7 @@ def banners(
 def _stopped(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
     zone = account.timezone
     add = ("Add funds", reverse("add_funds")) if reader.may("admin") else ("", "")
-    if funds.staff_froze_at:
-        body = (
-            "We stopped chats, calls and ingestion on this account. Please write to us. Nothing is deleted."
-        )
-        yield Banner("bad", "snowflake", f"Spending is frozen since {told(funds.staff_froze_at, zone)}", body)
-    elif funds.owner_froze_at:
-        body = "The owner stopped chats, calls and ingestion. They resume when the owner lifts the freeze."
-        yield Banner(
-            "warn", "snowflake", f"Spending is frozen since {told(funds.owner_froze_at, zone)}", body
-        )
+    yield from _frozen(funds, zone, reader)
     if funds.paid < 0:
         body = "A refund or a dispute took back more than was left. Everything new is refused until you add funds."
         yield Banner("bad", "pause", f"Your paid funds are {usd(-funds.paid)} below zero", body, *add)
@@ -66,12 +66,33 @@ def _stopped(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
         body = f"The balance fell below one cent on {since}, {usd_balance(funds.balance)} is left. Nothing is deleted."
         body += " Everything resumes as soon as you add funds."
         yield Banner("bad", "pause", "Your agents are paused", body, *add)
-    elif funds.refused_at:
-        asked, left = usd(funds.refused_amount or funds.balance), usd_balance(funds.available)
-        body = f"It was refused on {told(funds.refused_at, zone)}, and nothing was charged for it."
-        yield Banner(
-            "warn", "triangle-alert", f"A request for {asked} did not fit; {left} is available", body, *add
+    elif funds.refused_at and funds.refused_amount:
+        title = f"A request for {usd(funds.refused_amount)} did not fit; {usd_balance(funds.available)} is available"
+        body = f"Since {told(funds.refused_at, zone)} what did not fit was refused, and nothing was charged for it."
+        yield Banner("warn", "triangle-alert", title, body, *add)
+
+
+def _frozen(funds: Funds, zone: str, reader: User) -> Iterator[Banner]:
+    """The owner's freeze has its way out beside it, for the owner; ours is lifted only by us."""
+    if funds.staff_froze_at:
+        body = (
+            "We stopped chats, calls and ingestion on this account. Please write to us. Nothing is deleted."
         )
+        yield Banner("bad", "snowflake", f"Spending is frozen since {told(funds.staff_froze_at, zone)}", body)
+    elif funds.owner_froze_at:
+        owner = reader.may("owner")
+        lift = ("Lift the freeze", reverse("freeze")) if owner else ("", "")
+        body = f"{'You' if owner else 'The owner'} stopped chats, calls and ingestion. Nothing is deleted."
+        body += "" if owner else " They resume when the owner lifts the freeze."
+        title = f"Spending is frozen since {told(funds.owner_froze_at, zone)}"
+        yield Banner("warn", "snowflake", title, body, *lift)
+
+
+def _numbers(account: Account, rented: list[PhoneNumber], funds: Funds, *, now: datetime) -> Iterator[Banner]:
+    """Phone numbers in their grace period, and those that are suspended."""
+    runs = [phone_numbers.state_of(row, funds, now=now) for row in rented]
+    for note in rent_wording.of_numbers(runs, timezone=account.timezone, now=now):
+        yield Banner(note.kind, note.icon, note.title, note.body, "See numbers", reverse("phone_numbers"))
 
 
 def _auto_topup(standing: Standing, reader: User, *, now: datetime) -> Iterator[Banner]:

@@ -22,9 +22,11 @@ from billing.auto_topup import Standing
 from billing.errors import NoBalance
 from billing.money import CENT
 from billing.selectors import Funds
+from thinnest_billing import advice
 from thinnest_billing.banners import banners
-from usage import calculator, periods, rate_card, records, reports
+from usage import calculator, periods, phone_numbers, rate_card, records, rent_history, rent_wording, reports
 from usage.chart import Chart, chart
+from usage.models import PhoneNumber
 from usage.periods import Period
 from usage.reports import Amounts, Row, Spending
 
@@ -56,12 +58,16 @@ def overview(request: HttpRequest) -> HttpResponse:
     thirty, month = periods.last_days(DAYS, today=today), periods.month_of(today).until(today)
     days = reports.daily(account.id, thirty)
     standing = standing_of(account.id, now=now)
+    rented = list(phone_numbers.rented(account.id))
+    a_day, _ = reports.pace(days, today=today, born=born(account))
     context = {
-        "notes": banners(account, funds, standing, reader=request.user, now=now),
+        "notes": banners(account, funds, standing, rented, reader=request.user, now=now),
         "funds": funds,
         "standing": standing,
         "next_step": auto_topup_wording.next_step(standing, now=now),
         "may_save": request.user.may("owner"),
+        "next_in": advice.next_in(standing, a_day),
+        "advice": advice.advice(standing, a_day),
         "runway": reports.runway(funds.balance, days, today=today, born=born(account)),
         "worth": calculator.worth(
             settings.TOPUP_MIN if funds.available < CENT else funds.available, rate_card.fresh(), now
@@ -71,6 +77,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "range": told(thirty),
         "month": summed(reports.spending(account.id, month), month),
         "rows": records.page(account.id, records.Wanted(), size=LATEST).records,
+        "rent": announced(account, rented, funds, now=now),
     }
     return render(request, "overview.html", context)
 
@@ -87,6 +94,12 @@ def standing_of(account_id: UUID, *, now: datetime) -> Standing:
         return auto_topup.standing(account_id, now=now)
     except NoBalance:
         return auto_topup.NEVER_OPENED
+
+
+def announced(account: Account, rented: list[PhoneNumber], funds: Funds, *, now: datetime) -> str:
+    """The rents of the next three days in a sentence."""
+    coming = rent_history.coming(rented, funds, now=now)
+    return rent_wording.announcement(coming, timezone=account.timezone, now=now) if coming else ""
 
 
 def born(account: Account) -> date:

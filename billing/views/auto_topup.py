@@ -46,7 +46,7 @@ def auto_topup_page(request: HttpRequest, pace_of: PaceOf | None = None) -> Http
     pace = pace_of(request.account.id, now) if pace_of else None
     standing = auto_topup.standing(request.account.id, now=now)
     if request.method != "POST":
-        shown = auto_topup_form.initial(standing, cards=cards, chosen=request.GET.get("card", ""), pace=pace)
+        shown = auto_topup_form.initial(standing, cards=cards, asked=request.GET, pace=pace)
         return _page(
             request,
             AutoTopupForm(initial=shown, cards=cards, standing=standing),

@@ -81,6 +81,24 @@ def test_the_owner_turns_it_on(ada: User, browser: Client, visa: str) -> None:
     assert credits(ada) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("threshold=15.00&amount=40.00", ("15.00", "40.00")),
+        ("threshold=15", ("15.00", "25.00")),
+        ("threshold=-1&amount=1e9", ("5.00", "25.00")),
+        ("threshold=NaN&amount=%00", ("5.00", "25.00")),
+        ("threshold=15.001&amount=", ("5.00", "25.00")),
+    ],
+)
+def test_a_suggestion_that_is_followed_only_fills_in_the_form(
+    browser: Client, visa: str, asked: str, shown: tuple[str, str]
+) -> None:
+    form = browser.get(f"{PAGE}?{asked}").context["form"]
+    assert (form["threshold"].value(), form["amount"].value()) == shown
+    assert not AutoTopup.objects.exists(), "saved by its owner, with consent, or not at all"
+
+
 def test_it_suggests_round_amounts_and_the_default_limit(browser: Client, visa: str) -> None:
     page = browser.get(PAGE).content.decode()
     for value in ('value="5.00"', 'value="25.00"', 'value="500.00"'):

@@ -13,8 +13,10 @@ from django.test import Client
 
 from accounts.models import User
 from billing import holds, ledger
+from billing.models import AutoTopup
 from tests import factories
 from tests.api_client import ApiClient, read
+from tests.billing.returning import turn_on_auto_topup
 from tests.usage import events, spending
 from tests.usage.spending import NOW, use
 from thinnest_billing import overview
@@ -93,6 +95,46 @@ def test_the_runway_is_told(ada: User, browser: Client) -> None:
     assert overview.pace(ada.account_id, NOW) == 1
 
 
+def test_a_threshold_is_suggested_from_the_pace(ada: User, browser: Client) -> None:
+    """S26: three days at the pace of the last complete days, in round dollars; the link only fills in the form."""
+    spending.fund(ada.account_id, "100.00", at=NOW - timedelta(days=40))
+    for day in range(1, 8):
+        use(ada.account_id, events.pages(f"e{day}", 400), at=NOW - timedelta(days=day))
+    found = page(browser)
+    assert "Suggested threshold: $15.00 , which lasts about 3 days at your pace." in found
+    link = "/settings/billing/auto-topup/?threshold=15.00&amp;amount=40.00"
+    assert link in browser.get(OVERVIEW).content.decode()
+    colleague = factories.member(ada.account, email="bo@example.com")
+    browser.force_login(colleague)
+    assert "?threshold=" not in browser.get(OVERVIEW).content.decode()
+
+
+def test_without_a_history_nothing_is_suggested(ada: User, browser: Client) -> None:
+    """S5: honest before the first complete day of usage."""
+    use(ada.account_id, events.pages("today", 10), at=NOW)
+    found = page(browser)
+    assert "Suggested threshold" not in found
+    assert "Lasts" not in found
+
+
+@pytest.mark.parametrize(
+    ("threshold", "said"),
+    [
+        ("20.00", ["Next, at your pace in about 13 days"]),
+        ("5.00", ["Next, at your pace in about 17 days", "Suggested threshold: $15.00"]),
+    ],
+)
+def test_the_next_auto_topup_is_told(ada: User, browser: Client, threshold: str, said: list[str]) -> None:
+    spending.fund(ada.account_id, "100.00", at=NOW - timedelta(days=40))
+    for day in range(1, 8):
+        use(ada.account_id, events.pages(f"e{day}", 400), at=NOW - timedelta(days=day))
+    auto = turn_on_auto_topup(ada)
+    AutoTopup.objects.filter(pk=auto.pk).update(threshold=D(threshold))
+    found = page(browser)
+    assert all(words in found for words in said)
+    assert ("Suggested" in found) == (len(said) > 1)
+
+
 def test_the_pace_of_an_account_that_spent_nothing_is_zero(ada: User) -> None:
     assert overview.pace(ada.account_id, NOW) == 0
 
@@ -130,9 +172,7 @@ def test_a_request_that_did_not_fit_is_told_with_what_is_available(ada: User, br
     assert "A request for $10.00 did not fit; $1.00 is available" in page(browser)
 
 
-@pytest.mark.parametrize(
-    ("by", "words"), [("owner", "The owner stopped chats"), ("staff", "We stopped chats")]
-)
+@pytest.mark.parametrize(("by", "words"), [("owner", "You stopped chats"), ("staff", "We stopped chats")])
 def test_a_freeze_is_told_with_who_and_since_when(ada: User, browser: Client, by: str, words: str) -> None:
     ledger.freeze(ada.account_id, by=by, frozen=True, now=NOW)
     found = page(browser)
