@@ -1,6 +1,7 @@
 """What rents cost so far, and what is due soon: for the pages."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,14 +27,13 @@ class Coming:
     by: datetime
 
 
-def coming(account_id: UUID, funds: Funds, *, now: datetime) -> Coming | None:
+def coming(rented: Iterable[PhoneNumber], funds: Funds, *, now: datetime) -> Coming | None:
     """What is announced beside the balance. Nothing for numbers out of service, and nothing during a freeze."""
-    rented = PhoneNumber.objects.filter(account_id=account_id, released_at=None)
-    soon = rented.filter(paid_until__gt=now, paid_until__lte=now + ANNOUNCED).order_by("paid_until")
+    soon = [number for number in rented if now < number.paid_until <= now + ANNOUNCED]
     due = [number.paid_until for number in soon if not is_suspended(number, funds, now=now)]
     if not due or funds.frozen:
         return None
-    return Coming(len(due), sum((rents.price_at(at) for at in due), ZERO), due[-1])
+    return Coming(len(due), sum((rents.price_at(at) for at in due), ZERO), max(due))
 
 
 def is_suspended(number: PhoneNumber, funds: Funds, *, now: datetime) -> bool:

@@ -463,23 +463,24 @@ def test_it_announces_the_rent_of_the_next_three_days(ada: User) -> None:
     rent(ada, at=on("31 January"))
     rent(ada, at=on("20 February"))
     funds = selectors.balance_of(ada.account_id)
+    rented = list(phone_numbers.rented(ada.account_id))
     announce = rent_history.coming
-    assert announce(ada.account_id, funds, now=on("26 February") - HOUR) is None
-    one = announce(ada.account_id, funds, now=on("26 February"))
+    assert announce(rented, funds, now=on("26 February") - HOUR) is None
+    one = announce(rented, funds, now=on("26 February"))
     assert one is not None
     assert (one.numbers, one.total, one.by) == (1, D("2.00"), on("1 March"))
-    two = announce(ada.account_id, funds, now=on("27 February"))
+    two = announce(rented, funds, now=on("27 February"))
     assert two is not None
     assert (two.numbers, two.total, two.by) == (2, D("4.00"), on("2 March"))
     ledger.freeze(ada.account_id, by="owner", frozen=True, now=on("27 February"))
-    assert announce(ada.account_id, selectors.balance_of(ada.account_id), now=on("27 February")) is None
+    assert announce(rented, selectors.balance_of(ada.account_id), now=on("27 February")) is None
 
 
 def test_it_announces_no_rent_of_a_suspended_number(ada: User) -> None:
     rent(ada, at=on("30 January"))
     leave(ada, "0.00", at=on("10 February"))
     funds = selectors.balance_of(ada.account_id)
-    assert rent_history.coming(ada.account_id, funds, now=on("27 February")) is None
+    assert rent_history.coming(phone_numbers.rented(ada.account_id), funds, now=on("27 February")) is None
 
 
 def test_it_lists_what_a_number_has_cost(ada: User) -> None:
