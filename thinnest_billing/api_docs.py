@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from accounts.errors import Problem
 from accounts.models import Scope
+from alerts import webhooks
 from thinnest_billing.api import api
 from thinnest_billing.api_reader import Group, groups, marked
 
@@ -32,7 +33,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
         "batch": settings.LIMIT_BATCH_EVENTS,
     }
     context = {"groups": operations(), "reasons": reasons(), "scopes": list(Scope), "limits": limits}
-    return render(request, "api_docs.html", context)
+    return render(request, "api_docs.html", context | {"webhooks": list(webhooks.Type)})
 
 
 @cache
