@@ -19,8 +19,8 @@ from billing import selectors
 from billing.models import AutoTopup, BillingDetails, LedgerEntry, PaymentMethod, TopUp
 from tests.api_client import ApiClient, read
 from thinnest_billing.demo import history, seed
-from usage import metering
-from usage.models import Agent, Charge, ChargeNote, DailySpend
+from usage import campaigns, metering
+from usage.models import Agent, Campaign, Charge, ChargeNote, DailySpend
 from usage.verify import verify_ledger
 
 DAYS_WITH_USAGE = 58  # a slow Sunday may bring nothing
@@ -35,7 +35,7 @@ def seed_demo(file: Path) -> dict[str, Any]:
 def rows() -> list[int]:
     return [
         model.objects.count()
-        for model in (User, ApiKey, Agent, Charge, DailySpend, LedgerEntry, TopUp, PaymentMethod)
+        for model in (User, ApiKey, Agent, Campaign, Charge, DailySpend, LedgerEntry, TopUp, PaymentMethod)
     ]
 
 
@@ -57,6 +57,7 @@ def test_it_fills_in_sixty_days_that_add_up_once(tmp_path: Path, api: ApiClient)
     assert "NO 998 877 665 MVA" in BillingDetails.objects.get(account=owner.account).tax_id
     check_it_tops_up_by_itself(owner)
     check_it_is_believable(now)
+    check_it_has_campaigns(owner)
     check_its_keys_work(made, tmp_path / "demo.json", api)
 
     before = rows()
@@ -89,6 +90,15 @@ def check_it_is_believable(now: datetime) -> None:
     month = charges.filter(recorded_at__gt=now - timedelta(days=30)).aggregate(total=Sum("cost"))["total"]
     assert Decimal(35) < month < Decimal(65)
     assert weekdays_are_busier(now)
+
+
+def check_it_has_campaigns(owner: User) -> None:
+    """One runs, for the simulator to place its calls, and one waits to be launched."""
+    funds, now = selectors.balance_of(owner.account_id), datetime.now(UTC)
+    found = campaigns.of_account(owner.account_id)
+    states = [campaigns.state_of(row, funds, now=now, voice_minute=Decimal("0.1")).state for row in found]
+    assert sorted(states) == ["active", "draft"]
+    assert {row.agent.name for row in found} == {"Sales Assistant"}
 
 
 def weekdays_are_busier(now: datetime) -> bool:

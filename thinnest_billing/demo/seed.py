@@ -17,7 +17,7 @@ from django.db import transaction
 
 from accounts import people
 from accounts.models import Account, User
-from billing import auto_charge, auto_topup, gateways, installation, payment_methods, topups
+from billing import auto_charge, auto_topup, gateways, installation, payment_methods, selectors, topups
 from billing.auto_topup import Wish
 from billing.models import BillingDetails, Mode, TopUp
 from thinnest_billing.demo import credentials, history
@@ -25,9 +25,10 @@ from thinnest_billing.demo.credentials import Credentials
 from thinnest_billing.demo.history import AMOUNT, THRESHOLD, Funded, ToppedUp, Used
 from thinnest_billing.demo.work import AGENTS
 from thinnest_billing.models import Heartbeat
-from usage import agents, metering, rate_card
+from usage import agents, campaigns, metering, rate_card
+from usage.campaigns import Plan
 from usage.metering import Source
-from usage.models import Agent
+from usage.models import Agent, Campaign
 
 EMAIL, STAFF_EMAIL = "demo@example.com", "staff@example.com"
 NAME = "Fjord & Pine Outfitters"
@@ -37,6 +38,7 @@ PRINTED = {  # on the receipts
 }  # fmt: skip
 MONTHLY_LIMIT = Decimal(200)  # dollars, of auto-topup
 DAYS = timedelta(days=60)
+CALLER = "Sales Assistant"  # of the campaigns
 DONE = "seed_demo"  # the heartbeat that says the history is complete
 
 
@@ -64,6 +66,7 @@ def seed(*, now: datetime, file: Path) -> Credentials:
         plan = history.plan(rate_card.fresh(), since=owner.created_at, until=now, trial=settings.TRIAL_GRANT)
         live(account.id, plan, source=Source(credentials.key_id(known.platform_key)), card=card)
         Heartbeat.beat(DONE, now=now)
+    plan_campaigns(account.id, now=now)
     return known
 
 
@@ -133,3 +136,14 @@ def turn_on(account_id: UUID, *, card: str, now: datetime) -> None:
     if auto_topup.of(account_id) is None:
         wish = Wish(enabled=True, threshold=THRESHOLD, amount=AMOUNT, card=card, monthly_limit=MONTHLY_LIMIT)
         auto_charge.save(account_id, wish, actor=EMAIL, now=now)
+
+
+def plan_campaigns(account_id: UUID, *, now: datetime) -> None:
+    """One that runs, so that the simulator places its calls, and a draft to launch; where there is none yet."""
+    may_launch = selectors.has_paid_balance(account_id) and not selectors.balance_of(account_id).frozen
+    if not may_launch or Campaign.objects.filter(account_id=account_id).exists():
+        return
+    caller = agents.find(account_id, agents.reference(CALLER))
+    running = campaigns.create(account_id, Plan("Spring catalogue follow-up", caller, 120, 45), now=now)
+    campaigns.launch(running, actor=EMAIL, now=now)
+    campaigns.create(account_id, Plan("Cart reminders", caller, 200, 72), now=now)

@@ -90,12 +90,14 @@ def message(agent: DemoAgent, talk: Talk, draw: Random) -> Work:
 
 
 def call(agent: DemoAgent, draw: Random) -> Work:
-    """Now and then nobody answers: such a call is recorded, and free."""
+    return {"type": "voice", "agent": agent.name} | campaign_call(agent.call_seconds, draw)
+
+
+def campaign_call(typical: int, draw: Random) -> Work:
+    """Seconds, mostly about `typical`. Now and then nobody answers: such a call is recorded, and free."""
     answered = draw.random() < ANSWERED
     return {
-        "type": "voice",
-        "agent": agent.name,
-        "seconds": around(agent.call_seconds, draw) if answered else draw.randint(18, 32),
+        "seconds": around(typical, draw) if answered else draw.randint(18, 32),
         "answered": answered,
         "note": f"Call to •••• {draw.randint(0, 9999):04}",
     }

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from thinnest_billing.simulator.campaigns import Dialer
 from thinnest_billing.simulator.http import Answer, Api, Request, Unreachable
 from thinnest_billing.simulator.scripts import Desk, Script
 
@@ -22,7 +23,10 @@ class NotAccepted(Exception):
 
 
 class Platform:
-    """`rate`: pieces of work begun a second. `patience`: the first pause after a refusal, doubling up to 30 s."""
+    """`rate`: pieces of work begun a second. `patience`: the first pause after a refusal, doubling up to 30 s.
+
+    `pace`: seconds between two calls of a campaign; `look`: between two questions which campaigns may run.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,8 @@ class Platform:
         *,
         rate: float,
         patience: float = 1.0,
+        pace: float = 60.0,
+        look: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.api, self.desk, self.rate, self.clock = api, desk, rate, clock
@@ -44,6 +50,8 @@ class Platform:
         self.next_start = clock()
         self.next_question: float | None = None  # when to ask whether anything may start; None: it may
         self.resting_until = 0.0  # nobody says anything before: the server is away, or said 429
+        self.dialer = Dialer(desk, self._begin, pace=pace, look=look, clock=clock)
+        self._begin(self.dialer.watch())
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -98,6 +106,9 @@ class Platform:
             self._later(script, None, self.clock() + wanted)
         except StopIteration:
             pass
+
+    def _begin(self, script: Script) -> None:
+        self._later(script, None, self.clock())
 
     def _later(self, script: Script, request: Request | None, at: float) -> None:
         self.turns += 1

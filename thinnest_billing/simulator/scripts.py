@@ -18,6 +18,7 @@ Script = Generator[Request | float, Answer, None]
 CALL_SPEED = 20  # a call's seconds in one of ours
 FIRST_HOLD = 120  # seconds of a call that are held before it is placed
 MORE = 120  # seconds that are held at a time while it lasts
+MINUTE = 60  # seconds of a campaign's call that are held at a time: what a running campaign can always afford
 MIX = {"held_chat": 120, "asked_chat": 76, "call": 2, "documents": 2}
 
 
@@ -53,21 +54,39 @@ class Desk:
     def call(self) -> Script:
         """Held two minutes at a time; the call ends where no more can be held."""
         call = work.call(self.draw.choice([agent for agent in AGENTS if agent.calls]), self.draw)
-        held = FIRST_HOLD
-        hold = yield self._hold(call, seconds=held)
+        hold = yield self._hold(call, seconds=FIRST_HOLD)
+        if hold.ok:
+            spoken = yield from self._speak(call["seconds"], hold, held=FIRST_HOLD, more=MORE)
+            yield self._capture(hold, call | {"seconds": spoken})
+
+    def campaign_call(self, campaign: dict[str, Any], number: int) -> Generator[Request | float, Answer, str]:
+        """The numbered call of a campaign, held a minute at a time: `placed`, `refused` or `done before`."""
+        name = f"{campaign['id']}-{number}"
+        about = {"type": "voice", "agent": campaign["agent_id"], "seconds": MINUTE, "key": name}
+        hold = yield self._post("/holds", about)
         if not hold.ok:
-            return
-        wanted, spoken = call["seconds"], 0
+            return "refused"
+        if hold.data["state"] != "open":
+            return "done before"
+        call = work.campaign_call(campaign["seconds_per_call"], self.draw)
+        spoken = yield from self._speak(call["seconds"], hold, held=MINUTE, more=MINUTE)
+        yield self._capture(hold, call | {"seconds": spoken}, event_id=name)
+        return "placed"
+
+    def _speak(
+        self, wanted: int, hold: Answer, *, held: int, more: int
+    ) -> Generator[Request | float, Answer, int]:
+        """How many seconds were spoken: as many as wanted, or as could be held."""
+        spoken = 0
         while True:
             yield (min(wanted, held) - spoken) / CALL_SPEED
             spoken = min(wanted, held)
             if spoken == wanted:
-                break
-            more = yield self._post(f"/holds/{hold.data['id']}/extend", {"seconds": held + MORE})
-            if not more.ok:
-                break
-            held += MORE
-        yield self._capture(hold, call | {"seconds": spoken})
+                return spoken
+            answer = yield self._post(f"/holds/{hold.data['id']}/extend", {"seconds": held + more})
+            if not answer.ok:
+                return spoken
+            held += more
 
     def documents(self) -> Script:
         """An upload of several documents, reported as one batch."""
@@ -82,9 +101,10 @@ class Desk:
             "/holds", {name: of[name] for name in wanted if name in of} | asked | {"key": self._id()}
         )
 
-    def _capture(self, hold: Answer, used: dict[str, Any]) -> Request:
+    def _capture(self, hold: Answer, used: dict[str, Any], *, event_id: str = "") -> Request:
         left = {name: value for name, value in used.items() if name not in ("type", "agent")}
-        return self._post(f"/holds/{hold.data['id']}/capture?expand=exact", left | {"event_id": self._id()})
+        left["event_id"] = event_id or self._id()
+        return self._post(f"/holds/{hold.data['id']}/capture?expand=exact", left)
 
     def _post(self, path: str, body: dict[str, Any]) -> Request:
         return Request("POST", path, body | {"account": self.account})
