@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import agent, agents, phone_numbers, pricing, records
+from usage.views import agent, agents, campaign_acts, campaigns, phone_numbers, pricing, records
 
 urlpatterns = [
     path("settings/billing/records/", records.record_list, name="records"),
@@ -11,6 +11,11 @@ urlpatterns = [
     path("settings/agents/", agents.agent_list, name="agents"),
     path("settings/agents/<str:public_id>/", agent.agent, name="agent"),
     path("settings/billing/pricing/", pricing.pricing, name="pricing"),
+    path("settings/campaigns/", campaigns.campaign_list, name="campaigns"),
+    path("settings/campaigns/<str:public_id>/", campaigns.campaign, name="campaign"),
+    path("settings/campaigns/<str:public_id>/launch/", campaign_acts.launch, name="launch_campaign"),
+    path("settings/campaigns/<str:public_id>/pause/", campaign_acts.pause, name="pause_campaign"),
+    path("settings/campaigns/<str:public_id>/resume/", campaign_acts.resume, name="resume_campaign"),
     path("settings/phone-numbers/", phone_numbers.phone_number_list, name="phone_numbers"),
     path("settings/phone-numbers/rent/", phone_numbers.rent_number, name="rent_number"),
     path("settings/phone-numbers/<str:public_id>/", phone_numbers.phone_number, name="phone_number"),
