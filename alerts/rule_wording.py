@@ -50,6 +50,15 @@ def standing(rule: Rule, value: Value) -> str:
     return f"{when} so far {usd(value.value)}"
 
 
+def pause(rule: Rule, value: Value) -> str:
+    """Until when a rule that told is silent; empty while it watches."""
+    if rule.kind == Kind.BALANCE_BELOW and not rule.is_armed:
+        return f"sent, waits until it is back at {usd(rule.amount)}"
+    if rule.told_window != value.opened:
+        return ""
+    return "sent this month" if rule.kind == Kind.MONTHLY_SPEND else "sent today"
+
+
 def agent_names(rules: list[Rule]) -> dict[UUID | None, str]:
     """Of the rules' agents; one that is gone is called so."""
     wanted = {rule.agent_id for rule in rules if rule.agent_id}

@@ -2,9 +2,12 @@
 
 from django.urls import path
 
-from alerts.views import notifications
+from alerts.views import notifications, rules
 
 urlpatterns = [
+    path("settings/billing/alerts/", rules.alerts, name="alerts"),
+    path("settings/billing/alerts/<str:rule>/", rules.alert, name="alert"),
+    path("settings/billing/alerts/<str:rule>/remove/", rules.remove_alert, name="remove_alert"),
     path("settings/notifications/", notifications.notifications, name="notifications"),
     path("settings/notifications/read/", notifications.read_notifications, name="read_notifications"),
     path("settings/notifications/email/", notifications.choose_email, name="choose_email"),

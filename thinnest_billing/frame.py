@@ -37,6 +37,7 @@ BILLING_TABS = (
     ("receipts", "Receipts"),
     ("payment_methods", "Payment methods"),
     ("auto_topup", "Auto-topup"),
+    ("alerts", "Alerts"),
     ("pricing", "Pricing"),
 )
 

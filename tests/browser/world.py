@@ -8,6 +8,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.models import User
+from alerts import rule_wishes, rules
+from alerts.models import Rule
 from alerts.telling import tell
 from billing import auto_charge, disputes, gateways, holds, payment_methods, refunds, topups
 from billing.auto_topup import Wish
@@ -32,6 +34,7 @@ def populate() -> dict[str, User]:
     bo = factories.member(ada.account, email="bo@example.com", now=now - 44 * DAY)
     live(ada, now=now)
     tell_all(ada, now=now)
+    watch(ada, now=now)
     cy = factories.owner("cy@example.net", name="Cy's shop", timezone="America/New_York", now=now)
     di = factories.owner("di@example.org", name="Di's desk", now=now - 3 * DAY)
     run_out(di, now=now)
@@ -75,7 +78,12 @@ def tell_all(ada: User, *, now: datetime) -> None:
     """A page and more of the inbox, every level, one without a page of its own and one too long for its line."""
     for number in range(24):
         title = f"Daily spend is above ${number + 1}.00"
-        say = {"kind": "rule", "level": "info", "title": title, "body": "It was $0.50 on a mean day of last week."}
+        say = {
+            "kind": "rule",
+            "level": "info",
+            "title": title,
+            "body": "It was $0.50 on a mean day of last week.",
+        }
         tell(ada.account_id, key=f"rule:{number}", optional=True, now=now - (30 - number) * DAY, **say)
     for level in ("good", "warn", "bad"):
         tell(
@@ -83,6 +91,20 @@ def tell_all(ada: User, *, now: datetime) -> None:
             body=f"{LONG_WORD} {level}. Nothing is deleted. Everything resumes as soon as you add funds.",
             href="/settings/billing/add-funds/", now=now,
         )  # fmt: skip
+
+
+def watch(ada: User, *, now: datetime) -> None:
+    """An alert rule of every kind beside the one of her first day, one of a long name; some have told at once."""
+    support, long_one = (agents.find(ada.account_id, agent) for agent in (SUPPORT, LONG))
+    for kind, amount, agent_id in (
+        (Rule.Kind.DAILY_SPEND, "500.00", None),
+        (Rule.Kind.AGENT_DAILY_SPEND, "0.01", support),
+        (Rule.Kind.AGENT_DAILY_SPEND, "0.01", long_one),
+        (Rule.Kind.MONTHLY_SPEND, "100.00", None),
+        (Rule.Kind.BALANCE_BELOW, "1000.00", None),
+    ):
+        wish = rule_wishes.Wish(kind, Decimal(amount), agent_id=agent_id)
+        rules.add(ada.account_id, wish, now=now)
 
 
 def turn_on(owner: User, card: str, *, threshold: Decimal = Decimal(25), now: datetime) -> None:
