@@ -60,7 +60,7 @@ class Model:
     @property
     def told(self) -> str:
         """Its prices for 1M tokens, where there is no room for columns."""
-        return f"{usd_exact(self.input.rate)} in · {usd_exact(self.output.rate)} out"
+        return f"{usd_exact(self.input.rate)}\u00a0in · {usd_exact(self.output.rate)}\u00a0out"
 
     @property
     def since(self) -> datetime:

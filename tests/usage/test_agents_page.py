@@ -96,7 +96,7 @@ def test_a_newcomer_gets_a_command_that_makes_an_agent(browser: Client, api: Api
     assert "one small message for $0.0003915" in words(answer)
     command = answer.context["command"]
     path = re.search(r"(/billing/v3/\S+)", command)[1]
-    sent = api.post(path, re.search(r"-d '(.+)'", command)[1], key=ada_key)
+    sent = api.post(path, re.search(r"-d '(.+)'", command, re.DOTALL)[1], key=ada_key)
     assert (sent.status_code, read(sent)["cost"]) == (201, D("0.0004"))
     assert "Customer Support" in page(browser)
 

@@ -1,5 +1,6 @@
 """Agents: a list with the model of each, whether they answer, and what they spent this month."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -89,14 +90,21 @@ def address(asked: str, number: int) -> str:
 
 def command() -> str:
     """Makes an agent: the first message that names it does."""
-    event = (
-        f'{{"event_id": "first-message", "agent": "Customer Support", "type": "chat", "model": "{FIRST.model}", '
-        f'"input_tokens": {FIRST.input_tokens}, "output_tokens": {FIRST.output_tokens}}}'
-    )
-    return (
-        f'curl -X POST {settings.SITE_URL}/billing/v3/usage \\\n  -H "Authorization: Bearer YOUR_API_KEY" \\\n'
-        f"  -H \"Content-Type: application/json\" \\\n  -d '{event}'"
-    )
+    event = {
+        "event_id": "first-message",
+        "agent": "Customer Support",
+        "type": FIRST.type,
+        "model": FIRST.model,
+        "input_tokens": FIRST.input_tokens,
+        "output_tokens": FIRST.output_tokens,
+    }
+    lines = [
+        f"curl -X POST {settings.SITE_URL}/billing/v3/usage",
+        '-H "Authorization: Bearer YOUR_API_KEY"',
+        '-H "Content-Type: application/json"',
+        f"-d '{json.dumps(event, indent=2)}'",
+    ]
+    return " \\\n  ".join(lines)
 
 
 def model_of(row: Agent, card: Card, now: datetime) -> Model | None:
