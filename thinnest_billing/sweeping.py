@@ -6,6 +6,7 @@ from datetime import datetime
 
 from accounts import mail
 from alerts import deliveries
+from alerts.facts import evaluate_due
 from alerts.rules import evaluate_all
 from alerts.webhook_facts import tell_of_topups
 from billing.auto_charge import attempt_due
@@ -26,6 +27,7 @@ STEPS: tuple[Callable[..., object], ...] = (
     attempt_due,
     renew_due,
     pursue_open_refunds,
+    evaluate_due,
     evaluate_all,
     tell_of_topups,
     mail.deliver,
