@@ -43,19 +43,21 @@ def unread(user: User) -> int:
     return shown(user.account_id).filter(created_at__gt=read_through)[:MANY].count()
 
 
-def inbox(user: User, *, before: str = "", after: str = "", size: int = PER_PAGE) -> Inbox:
+def inbox(
+    account_id: UUID, *, reader: User, before: str = "", after: str = "", size: int = PER_PAGE
+) -> Inbox:
     """The newest notifications, or those next before (or after) the one of that public id."""
-    mark = find(user.account_id, before or after)
+    mark = find(account_id, before or after)
     upwards = bool(after and not before and mark)
-    rows = list(_rows(user.account_id, mark, upwards=upwards)[: size + 1])
+    rows = list(_rows(account_id, mark, upwards=upwards)[: size + 1])
     kept, more = rows[:size], len(rows) > size
     if upwards and not more:
-        return inbox(user, size=size)  # the newest page, and a full one
+        return inbox(account_id, reader=reader, size=size)  # the newest page, and a full one
     if upwards:
         kept.reverse()
     newer = kept[0].public_id if kept and mark else ""
     older = kept[-1].public_id if kept and (upwards or more) else ""
-    return Inbox(_items(kept, read_until(user)), newer, older)
+    return Inbox(_items(kept, read_until(reader)), newer, older)
 
 
 def find(account_id: UUID, public_id: str) -> Notification | None:

@@ -114,7 +114,8 @@ class Frame:
     @cached_property
     def unread(self) -> int:
         """What the bell counts."""
-        return told.unread(self.request.user) if self.account_id else 0
+        user = self.request.user
+        return told.unread(user) if user.is_authenticated else 0
 
     @property
     def sandbox(self) -> bool:
