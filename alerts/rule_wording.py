@@ -138,7 +138,9 @@ def _mostly(rule: Rule, value: Value) -> str:
     what = model or WITHOUT_MODEL[type_].lower()
     name = Agent.objects.filter(pk=agent_id).values_list("name", flat=True).first()
     who = "" if rule.agent_id else f"{name or (GONE if agent_id else NOBODY)} "
-    return f"{'mostly' if cost * 2 > value.value else 'the largest part'} {who}on {what}: {usd(cost)}"
+    if cost * 2 > value.value:
+        return f"mostly {who}on {what}: {usd(cost)}"
+    return f"the largest part {'by ' if who else ''}{who}on {what}: {usd(cost)}"
 
 
 def _spent(rule: Rule, first: date, last: date) -> QuerySet[DailySpend]:

@@ -286,6 +286,14 @@ def test_it_compares_nothing_on_the_first_day_and_after_quiet_ones(rich: User) -
     assert bodies(rich)[1] == "$3.00 today; mostly usage without an agent on gpt-4o: $3.00."
 
 
+def test_it_says_mostly_of_more_than_half_alone(rich: User) -> None:
+    rule(rich, Kind.DAILY_SPEND, "2.00", now=NOON - HOUR)
+    for hours, agent in enumerate(("Sales", "Support", "Research")):
+        spend(rich, "2.00" if agent == "Support" else "1.50", at=NOON + hours * HOUR, agent=agent)
+    look(rich, NOON + 3 * HOUR)
+    assert bodies(rich)[0].endswith("; the largest part by Support on gpt-4o: $2.00.")
+
+
 def test_an_agents_alert_compares_the_agent(rich: User) -> None:
     spend(rich, "7.00", at=NOON - DAY, agent="Sales")
     spend(rich, "9.00", at=NOON - HOUR, agent="Support")

@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from accounts import api_keys
 from accounts.models import ApiKey, User
+from alerts.models import Notification, Rule
 from billing import selectors
 from billing.models import AutoTopup, BillingDetails, LedgerEntry, PaymentMethod, TopUp
 from tests.api_client import ApiClient, read
@@ -56,6 +57,7 @@ def test_it_fills_in_sixty_days_that_add_up_once(tmp_path: Path, api: ApiClient)
 
     assert "NO 998 877 665 MVA" in BillingDetails.objects.get(account=owner.account).tax_id
     check_it_tops_up_by_itself(owner)
+    check_it_was_alerted(owner)
     check_it_is_believable(now)
     check_it_has_campaigns(owner)
     check_its_keys_work(made, tmp_path / "demo.json", api)
@@ -99,6 +101,16 @@ def check_it_has_campaigns(owner: User) -> None:
     states = [campaigns.state_of(row, funds, now=now, voice_minute=Decimal("0.1")).state for row in found]
     assert sorted(states) == ["active", "draft"]
     assert {row.agent.name for row in found} == {"Sales Assistant"}
+
+
+def check_it_was_alerted(owner: User) -> None:
+    """Three rules beside the first one; some days were dear enough to tell of, and most were not."""
+    assert sorted(Rule.objects.filter(account=owner.account_id).values_list("kind", flat=True)) == sorted(
+        Rule.Kind
+    )
+    told = Notification.objects.filter(account=owner.account_id, kind="daily_spend")
+    assert 1 <= told.count() <= 15
+    assert all("your daily mean of" in one.body for one in told)
 
 
 def weekdays_are_busier(now: datetime) -> bool:

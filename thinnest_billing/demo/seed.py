@@ -17,10 +17,11 @@ from django.db import transaction
 
 from accounts import people
 from accounts.models import Account, User
+from alerts import rules
 from billing import auto_charge, auto_topup, gateways, installation, payment_methods, selectors, topups
 from billing.auto_topup import Wish
 from billing.models import BillingDetails, Mode, TopUp
-from thinnest_billing.demo import credentials, history
+from thinnest_billing.demo import credentials, history, watching
 from thinnest_billing.demo.credentials import Credentials
 from thinnest_billing.demo.history import AMOUNT, THRESHOLD, Funded, ToppedUp, Used
 from thinnest_billing.demo.work import AGENTS
@@ -110,8 +111,10 @@ def live(account_id: UUID, plan: Iterable[Used | Funded | ToppedUp], *, source: 
             if isinstance(step, Funded):
                 add_funds(account_id, step, card=card)
                 turn_on(account_id, card=card, now=step.at)
+                watching.add_rules(account_id, now=step.at)
             elif isinstance(step, ToppedUp):
                 auto_charge.attempt(account_id, now=step.at)
+        rules.evaluate_rules(account_id, now=day[-1].at)
 
 
 def use(account_id: UUID, used: Used, *, source: Source) -> None:
