@@ -42,14 +42,12 @@ class NameForm(forms.Form):
 class ModelForm(forms.Form):
     """One of the models that have a price."""
 
-    model = forms.ChoiceField(
-        widget=forms.RadioSelect,
-        error_messages={
-            "required": "Choose one of the models.",
-            "invalid_choice": "There is no such model. Choose one of these.",
-        },
-    )
-
     def __init__(self, agent: Agent, data: Mapping[str, Any] | None = None, *, models: Sequence[str]) -> None:
         super().__init__(data, initial={"model": agent.model}, label_suffix="")
-        self.fields["model"].choices = [(name, name) for name in models]
+        self.fields["model"] = forms.ChoiceField(
+            choices=[(name, name) for name in models],
+            error_messages={
+                "required": "Choose one of the models.",
+                "invalid_choice": "There is no such model. Choose one of these.",
+            },
+        )

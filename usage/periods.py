@@ -3,7 +3,7 @@
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from accounts.errors import Invalid
@@ -31,6 +31,11 @@ class Period:
 
 def local_day(at: datetime, timezone: str) -> date:
     return at.astimezone(ZoneInfo(timezone)).date()
+
+
+def midnight(day: date, timezone: str) -> datetime:
+    """When a local day begins."""
+    return datetime.combine(day, time(), ZoneInfo(timezone))
 
 
 def today(timezone: str, last_day: date | None, *, now: datetime) -> date:

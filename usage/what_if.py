@@ -6,10 +6,9 @@ those chats were priced at: deducted or not. A retrieval costs the same with eve
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import Sum
 
@@ -107,8 +106,8 @@ def used_by(account_id: UUID, agent_id: UUID, period: Period) -> list[Used]:
     )
     found = rows.values_list("type", "model").annotate(*map(Sum, SUMMED)).order_by("type", "model")
     return [
-        Used(type, model, *map(int, numbers), cost, uncollected)
-        for type, model, *numbers, cost, uncollected in found
+        Used(type, model, int(count), int(tokens_in), int(tokens_out), int(retrievals), cost, uncollected)
+        for type, model, count, tokens_in, tokens_out, retrievals, cost, uncollected in found
     ]
 
 
@@ -169,18 +168,17 @@ def changes(models: Iterable[Used], card: Card, since: datetime, until: datetime
     return sorted(found, key=lambda change: (change.at, change.label), reverse=True)
 
 
-def midnight(day: date, timezone: str) -> datetime:
-    """When a local day begins."""
-    return datetime.combine(day, time(), ZoneInfo(timezone))
-
-
 def _together(models: Sequence[Used]) -> Used:
-    numbers = (
-        sum(getattr(part, name) for part in models)
-        for name in ("messages", "input_tokens", "output_tokens", "retrievals")
+    return Used(
+        type="chat",
+        model="",
+        messages=sum(part.messages for part in models),
+        input_tokens=sum(part.input_tokens for part in models),
+        output_tokens=sum(part.output_tokens for part in models),
+        retrievals=sum(part.retrievals for part in models),
+        cost=sum((part.cost for part in models), ZERO),
+        uncollected=sum((part.uncollected for part in models), ZERO),
     )
-    cost, uncollected = ([getattr(part, name) for part in models] for name in ("cost", "uncollected"))
-    return Used("chat", "", *numbers, sum(cost, ZERO), sum(uncollected, ZERO))
 
 
 def _can_be_priced(chats: Used) -> bool:

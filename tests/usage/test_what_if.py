@@ -49,7 +49,7 @@ def used(account_id: UUID, *, now: datetime = NOW) -> list[Used]:
 
 
 def compared(account_id: UUID, *, now: datetime = NOW) -> WhatIf | None:
-    since = what_if.midnight(now.date() - 29 * DAY, "UTC")
+    since = periods.midnight(now.date() - 29 * DAY, "UTC")
     return what_if.compare(used(account_id, now=now), rate_card.fresh(), now, since=since)
 
 
@@ -198,9 +198,9 @@ def test_it_reads_the_roll_up_alone(ada: User) -> None:
         connection,
     ) as asked:
         rows = what_if.used_by(ada.account_id, agent, thirty)
-        what_if.compare(rows, rate_card.current(), NOW, since=what_if.midnight(thirty.first, "UTC"))
+        what_if.compare(rows, rate_card.current(), NOW, since=periods.midnight(thirty.first, "UTC"))
     assert [query["sql"].count("usage_charge") for query in asked.captured_queries] == [0]
 
 
 def test_midnight_is_where_the_account_lives() -> None:
-    assert what_if.midnight(NOW.date(), "America/New_York") == datetime(2026, 3, 18, 4, tzinfo=UTC)
+    assert periods.midnight(NOW.date(), "America/New_York") == datetime(2026, 3, 18, 4, tzinfo=UTC)

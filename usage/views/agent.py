@@ -83,7 +83,7 @@ def agent_page(
     today = periods.today(account.timezone, funds.last_day, now=now)
     thirty = periods.last_days(what_if.DAYS, today=today)
     used = what_if.used_by(account.id, row.id, thirty)
-    since = what_if.midnight(thirty.first, account.timezone)
+    since = periods.midnight(thirty.first, account.timezone)
     compared = what_if.compare(used, card, now, since=since)
     rows = what_if.spent(used)
     context = {

@@ -104,7 +104,7 @@ def command() -> str:
         '-H "Content-Type: application/json"',
         f"-d '{json.dumps(event, indent=2)}'",
     ]
-    return " \\\n  ".join(lines)
+    return " \\\n".join(lines).replace("\n", "\n  ")
 
 
 def model_of(row: Agent, card: Card, now: datetime) -> Model | None:
