@@ -90,7 +90,9 @@ class EndpointAdmin(admin.ModelAdmin):
         if not change:
             obj.secret, obj.created_at = signing.new_secret(), timezone.now()
             messages.warning(request, format_html(SECRET, obj.url, obj.secret))
-        obj.save(update_fields=["url"] if change else None)
+        if change and "url" in form.changed_data:
+            obj.failing_since = None  # of the address before
+        obj.save(update_fields=["url", "failing_since"] if change else None)
 
     def get_urls(self) -> list[URLPattern]:
         acts = [
@@ -149,7 +151,7 @@ class DeliveryAdmin(ReadOnly):
     """The log: newest first. A message is sent again with the same id and body."""
 
     list_display = (
-        "created_at", "type", "account", "endpoint", "status", "tries", "delivered_at", "next_try_at", "error",
+        "created_at", "type", "outcome", "status", "tries", "next_try_at", "error", "account", "endpoint",
     )  # fmt: skip
     list_filter = (
         "type",
@@ -163,11 +165,19 @@ class DeliveryAdmin(ReadOnly):
     ordering = ("-created_at", "-id")
     actions = ("send_again",)
     fields = (
-        "message_id", "type", "account", "endpoint", "content", "created_at", "tries", "status", "error",
+        "message_id", "type", "account", "endpoint", "content", "created_at", "outcome", "tries", "status", "error",
         "delivered_at", "next_try_at", "key",
     )  # fmt: skip
-    readonly_fields = ("message_id", "content")
+    readonly_fields = ("message_id", "content", "outcome")
     change_form_template = "admin/alerts/delivery/change_form.html"
+
+    @admin.display(description="outcome")
+    def outcome(self, row: Delivery) -> str:
+        if row.delivered_at:
+            return "Delivered"
+        if row.next_try_at is None:
+            return "Not delivered" if row.type == endpoints.TEST else "Given up"
+        return "Kept: its endpoint is off" if row.endpoint.disabled_at else "Waiting"
 
     @admin.display(description="webhook-id")
     def message_id(self, row: Delivery) -> str:

@@ -97,9 +97,11 @@ def test_it_takes_a_private_address_where_the_operator_allows_it(settings: Setti
 def test_it_changes_the_address_and_never_the_key(root: Client, platform_key: str) -> None:
     row = endpoint("https://platform.example.com/")
     other = ApiKey.objects.exclude(pk=row.pk).get()
+    Endpoint.objects.update(failing_since=clock())
     root.post(page(row), {"api_key": str(other.pk), "url": "https://new.example.com/"})
     after = Endpoint.objects.get()
     assert (after.pk, after.url, after.secret) == (row.pk, "https://new.example.com/", row.secret)
+    assert after.failing_since is None
 
 
 def test_it_makes_a_new_secret_shown_once(root: Client, platform: Platform, ada: User) -> None:
@@ -133,6 +135,7 @@ def test_it_turns_an_endpoint_off_and_on(root: Client, platform: Platform, ada: 
     root.post(f"{LIST}{row.pk}/turn_off/")
     row.refresh_from_db()
     assert row.disabled_at is not None
+    assert "Kept: its endpoint is off" in root.get("/admin/alerts/delivery/").content.decode()
     said = root.post(f"{LIST}{row.pk}/turn_on/", follow=True).content.decode()
     assert "Messages that were kept and go out now: 1." in said
     row.refresh_from_db()
@@ -147,6 +150,7 @@ def test_it_shows_the_log_and_sends_a_message_again(root: Client, platform: Plat
     )
     log = root.get(f"/admin/alerts/delivery/?endpoint__pk__exact={row.pk}").content.decode()
     assert "It answered 500." in log
+    assert "Given up" in log
     shown = root.get(f"/admin/alerts/delivery/{delivery.pk}/change/").content.decode()
     assert signing.message_id(delivery.pk) in shown
     assert ada.account.public_id in shown

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import pytest
 
 from accounts import ids
 from accounts.models import User
-from alerts import deliveries, payloads, signing, webhooks
-from billing import selectors
+from alerts import deliveries, facts, signing, webhook_facts, webhooks
+from alerts.models import Delivery
+from billing import topups
 from tests import factories
-from tests.alerts.platform import clock
-from usage import phone_numbers_api
-from usage.models import Campaign, PhoneNumber
+from tests.alerts.platform import clock, endpoint
+from tests.alerts.watching import spend
+from tests.billing.paying import begin, save_card
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs/webhooks.md").read_text()
@@ -62,24 +63,37 @@ def test_it_tells_how_often_a_message_comes() -> None:
 
 
 @pytest.mark.django_db
-def test_its_example_is_what_a_balance_looks_like(ada: User) -> None:
-    funds = payloads.balance(selectors.balance_of(ada.account_id))
-    assert list(EXAMPLE["data"]) == ["account", *funds]
-    assert funds["balance"] == "1.000000000"
+def test_its_table_says_what_a_balance_that_runs_out_sends() -> None:
+    """The example is such a message; the table names what is beside the account."""
+    born, now = clock() - timedelta(hours=1), clock()
+    ada = factories.owner(now=born)
+    endpoint("https://platform.example.com/")
+    facts.evaluate(ada.account_id, now=born)
+    spend(ada, "1.00", at=now)
+    facts.evaluate(ada.account_id, now=clock())
+    sent = {row.type: json.loads(row.body) for row in Delivery.objects.all()}
+    assert set(sent) == {"balance.low", "balance.depleted"}
+    for type_, message in sent.items():
+        assert list(message["data"]) == ["account", *columns(type_)]
+    assert list(EXAMPLE) == list(sent["balance.depleted"])
+    assert list(EXAMPLE["data"]) == list(sent["balance.depleted"]["data"])
+    assert sent["balance.depleted"]["data"]["balance"] == "0.000000000"
+
+
+def columns(type_: str) -> list[str]:
+    """The members that the table promises."""
+    [row] = re.findall(rf"^\| `{re.escape(type_)}` \| [^|]* \| (.*) \|$", PAGE, re.MULTILINE)
+    return re.findall(r"`(\w+)`", row)
 
 
 @pytest.mark.django_db
-def test_numbers_and_campaigns_look_as_the_api_shows_them(ada: User) -> None:
-    now: datetime = clock()
-    number = PhoneNumber.objects.create(
-        account=ada.account, rented_at=factories.BIRTHDAY, rented_by=ada.public_id, paid_until=now
-    )
-    campaign = Campaign.objects.create(
-        account=ada.account, name="Spring", calls=10, seconds_per_call=60, created_at=now, launched_at=now
-    )
-    [shown] = phone_numbers_api.shown(ada.account_id, [number], now=now)
-    assert payloads.phone_number(number, now=now) == shown
-    assert shown["id"] == number.public_id
-    told = payloads.campaign(campaign, now=now)
-    assert (told["id"], told["state"]) == (campaign.public_id, "active")
-    webhooks.compose(webhooks.Type.CAMPAIGN_PAUSED, told, now=now)
+@pytest.mark.parametrize(
+    ("type_", "card"),
+    [("topup.succeeded", "pm_card_visa"), ("topup.failed", "pm_card_chargeCustomerFail")],
+)
+def test_its_table_says_what_a_topup_sends(ada: User, type_: str, card: str) -> None:
+    endpoint("https://platform.example.com/")
+    topups.pay(begin(ada, card=save_card(ada, card)))
+    webhook_facts.topups_ended(ada.account_id, now=clock())
+    data = json.loads(Delivery.objects.get(type=type_).body)["data"]
+    assert list(data) == ["account", *columns(type_)]
