@@ -1,0 +1,111 @@
+"""Noticing: a charge that changes nothing costs at most a glance, and what may be news is looked at a second later."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from alerts import facts, noticing, rules, tasks
+from alerts.models import Rule
+from billing import ledger
+from billing.models import Balance
+from billing.selectors import balance_of
+from billing.signals import billing_changed
+from tests.alerts.watching import rule, told
+from tests.billing.paying import clock
+from tests.usage.campaigning import launched
+from tests.usage.renting import leave, top_up
+from usage import campaigns
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    seen: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(noticing, "nudge", lambda task, *args, **when: seen.append((task, *args, when)))
+    monkeypatch.setattr(noticing, "_quiet_until", {})
+    return seen
+
+
+@pytest.fixture
+def ada(ada: User) -> User:
+    """With $26.00, topped up long ago."""
+    top_up(ada, "25.00", at=clock() - timedelta(days=2))
+    return ada
+
+
+def move(user: User, *, times: int = 1) -> int:
+    """Money moved; how many queries the notice of it made."""
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(times):
+            billing_changed.send(sender=None, account_id=user.account_id)
+    return len([query for query in queries if "alerts_rule" in query["sql"]])
+
+
+def test_it_hardly_ever_looks_where_the_balance_is_comfortable(ada: User, asked: list[Any]) -> None:
+    assert move(ada, times=100) == 1
+    assert asked == []
+
+
+def test_it_looks_after_each_movement_of_a_small_balance(ada: User, asked: list[Any]) -> None:
+    leave(ada, "4.00", at=clock())
+    assert move(ada, times=10) == 10
+    assert asked == []
+
+
+def test_it_asks_once_a_second_where_something_may_be_new(ada: User, asked: list[Any]) -> None:
+    leave(ada, "0.24", at=clock())  # a quarter above the first rule
+    assert move(ada, times=100) == 1
+    assert asked == [(tasks.evaluate_account, str(ada.account_id), {"countdown": 1})]
+
+
+@pytest.mark.parametrize("kind", [Rule.Kind.DAILY_SPEND, Rule.Kind.MONTHLY_SPEND])
+def test_it_asks_after_a_charge_until_a_spending_rule_has_told(
+    ada: User, asked: list[Any], kind: str
+) -> None:
+    """S40: evaluated right after the charge."""
+    watching = rule(ada, kind, "1.00", now=clock())
+    move(ada)
+    assert len(asked) == 1
+    noticing._quiet_until.clear()
+    day = balance_of(ada.account_id).last_day
+    window = f"{day:%Y-%m}" if kind == Rule.Kind.MONTHLY_SPEND else str(day)
+    Rule.objects.filter(pk=watching.pk).update(told_window=window)
+    move(ada)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "what", ["depleted", "refused", "frozen", "topped up", "campaign paused", "was depleted"]
+)
+def test_it_asks_where_something_happened(ada: User, asked: list[Any], what: str) -> None:
+    now = clock()
+    for one in rules.of_account(ada.account_id):
+        rules.remove(one)
+    if what == "depleted":
+        leave(ada, "0.00", at=now)
+    elif what == "frozen":
+        ledger.freeze(ada.account_id, by="owner", frozen=True, now=now)
+    elif what == "topped up":
+        top_up(ada, "5.00", at=now)
+    elif what == "campaign paused":
+        campaign = launched(ada, now=now - timedelta(hours=1))
+        campaigns.pause(campaign, now=now)
+    elif what == "was depleted":
+        leave(ada, "0.00", at=now - timedelta(hours=1))
+        facts.evaluate(ada.account_id, now=now - timedelta(hours=1))
+        leave(ada, "20.00", at=now)
+    else:
+        Balance.objects.filter(pk=ada.account_id).update(refused_at=now)
+    move(ada)
+    assert len(asked) == 1
+
+
+def test_it_evaluates_what_it_was_asked_for(ada: User) -> None:
+    leave(ada, "0.00", at=clock())
+    tasks.evaluate_account(str(ada.account_id))
+    assert "Your balance ran out: your agents are paused" in told(ada)
