@@ -11,13 +11,14 @@ from accounts.models import User
 from alerts import rule_wishes, rules
 from alerts.models import Rule
 from alerts.telling import tell
-from billing import auto_charge, disputes, gateways, holds, payment_methods, refunds, topups
+from billing import auto_charge, disputes, gateways, holds, ledger, payment_methods, refunds, topups
 from billing.auto_topup import Wish
 from billing.models import BillingDetails, Refund, TopUp
 from tests import factories
 from tests.usage import events
-from usage import agents, metering
-from usage.models import Agent
+from usage import agents, campaigns, metering, phone_numbers
+from usage.campaigns import Plan
+from usage.models import Agent, Campaign
 
 DAY = timedelta(days=1)
 SUPPORT, SALES, LONG = map(
@@ -35,16 +36,20 @@ def populate() -> dict[str, User]:
     bo = factories.member(ada.account, email="bo@example.com", now=now - 44 * DAY)
     live(ada, now=now)
     choose_models(ada)
+    rent_numbers(ada, now=now)
     tell_all(ada, now=now)
     watch(ada, now=now)
+    plan_campaigns(ada, now=now)
     cy = factories.owner("cy@example.net", name="Cy's shop", timezone="America/New_York", now=now)
     di = factories.owner("di@example.org", name="Di's desk", now=now - 3 * DAY)
     run_out(di, now=now)
+    stop_campaign(di, now=now)
     ed = factories.owner("ed@example.org", name="Ed's estate", timezone="Asia/Kolkata", now=now - 2 * DAY)
     asks = payment_methods.add_sandbox_card(ed.account_id, "pm_card_authenticationRequired", now=now - DAY)
     turn_on(ed, asks, threshold=Decimal(5), now=now)
     fay = factories.owner("fay@example.org", name="Fay's fables", now=now - 2 * DAY)
     pay_back(fay, now=now)
+    ledger.freeze(fay.account_id, by="owner", frozen=True, now=now)
     return {"ada": ada, "bo": bo, "cy": cy, "di": di, "ed": ed, "fay": fay}
 
 
@@ -74,6 +79,17 @@ def live(ada: User, *, now: datetime) -> None:
         account_id, key="call", request_hash=b"call", amount=Decimal("1.5"), purpose="call",
         terms={}, lifetime=DAY, now=now,
     )  # fmt: skip
+
+
+def rent_numbers(ada: User, *, now: datetime) -> None:
+    """In service, due soon, in grace, suspended, being set up, and released. No sweep has come by for weeks."""
+    add_funds(ada, payment_methods.of_account(ada.account_id)[0].gateway_id, now=now)
+    for days, agent in ((5, SUPPORT), (28, SALES), (33, agents.NOBODY), (38, LONG), (10, SUPPORT), (1, LONG)):
+        row = phone_numbers.rent(ada.account_id, agent=agent, actor=ada.public_id, now=now - days * DAY)
+        if days != 1:
+            phone_numbers.provision(row, f"+120255501{days:02}")
+        if days == 10:
+            phone_numbers.release(ada.account_id, row.id, actor=ada.public_id, now=now)
 
 
 def tell_all(ada: User, *, now: datetime) -> None:
@@ -107,6 +123,29 @@ def watch(ada: User, *, now: datetime) -> None:
     ):
         wish = rule_wishes.Wish(kind, Decimal(amount), agent_id=agent_id)
         rules.add(ada.account_id, wish, now=now)
+
+
+def plan_campaigns(ada: User, *, now: datetime) -> None:
+    """One in every state that does not need an empty balance, and names as long as they may be."""
+    callers = [agents.resolve(ada.account_id, agent) for agent in (SALES, LONG)]
+    for number, name in enumerate(("Running", "Stopped", "Over", "Later", f"{LONG_WORD}")):
+        at = now + DAY if name == "Later" else None
+        plan = Plan(name, callers[number % 2], 200, 72, at)
+        row = campaigns.create(ada.account_id, plan, now=now - DAY + number * timedelta(hours=1))
+        if number < 4:
+            campaigns.launch(row, actor=ada.public_id, now=now - timedelta(hours=1))
+        if name == "Stopped":
+            campaigns.pause(row, now=now)
+        elif name == "Over":
+            campaigns.finish(row, now=now)
+    campaigns.create(ada.account_id, Plan("x" * 80, None, 1_000_000, 86_400), now=now)
+
+
+def stop_campaign(di: User, *, now: datetime) -> None:
+    """Launched while she had a paid balance; paused since it is out. And a draft that she cannot launch."""
+    row = campaigns.create(di.account_id, Plan("Autumn reminders", None, 1, 60), now=now - 2 * DAY)
+    Campaign.objects.filter(pk=row.pk).update(launched_at=now - 2 * DAY)
+    campaigns.create(di.account_id, Plan("Winter reminders", None, 10, 60), now=now)
 
 
 def choose_models(ada: User) -> None:
