@@ -59,7 +59,8 @@ class RuleForm(EditRuleForm):
         super().__init__(*args, **kwargs)
         self.account_id = account_id
         named = [(agent.public_id, agent.name) for agent in agents]
-        kind, agent = self.fields["kind"], self.fields["agent"]
+        kind: Any = self.fields["kind"]
+        agent: Any = self.fields["agent"]
         kind.choices = [
             (kind, name) for kind, name in KINDS.items() if named or kind != Kind.AGENT_DAILY_SPEND
         ]

@@ -56,6 +56,6 @@ def readers(account_id: UUID) -> str:
 
 def _line(rule: Rule, agent: str, value: Value) -> Line:
     is_spend = rule.kind != Rule.Kind.BALANCE_BELOW
-    share = int(min(100, max(0, 100 * value.value / rule.amount))) if is_spend else None
+    share = min(100, max(0, int(100 * value.value / rule.amount))) if is_spend else None
     name, standing = rule_wording.condition(rule, agent), rule_wording.standing(rule, value)
     return Line(rule, name, standing, share, rule_wording.pause(rule, value))

@@ -36,7 +36,9 @@ class RuleRefused(Exception):
 
 def check(account_id: UUID, wish: Wish, *, changed: Rule | None = None) -> None:
     """Raises RuleRefused. `changed`: the rule that is to become so."""
-    others = Rule.objects.filter(account_id=account_id).exclude(pk=changed and changed.pk)
+    others = Rule.objects.filter(account_id=account_id)
+    if changed is not None:
+        others = others.exclude(pk=changed.pk)
     refusals = _refusals(account_id, wish, others=others)
     wrong = {field: sentence for field, sentence in refusals.items() if sentence}
     if wrong:
@@ -70,7 +72,8 @@ def _refuse_agent(account_id: UUID, wish: Wish) -> str:
     """Somebody else's agent is as unknown as one that never was."""
     if wish.kind != Kind.AGENT_DAILY_SPEND:
         return "" if wish.agent_id is None else "Only one agent's daily spend is about an agent."
-    return "" if Agent.objects.filter(account_id=account_id, pk=wish.agent_id).exists() else NO_AGENT
+    named = wish.agent_id and Agent.objects.filter(account_id=account_id, pk=wish.agent_id).exists()
+    return "" if named else NO_AGENT
 
 
 def _refuse_another(wish: Wish, others: QuerySet[Rule]) -> str:

@@ -40,12 +40,13 @@ def add(account_id: UUID, wish: Wish, *, rule_id: UUID | None = None, now: datet
 
     Raises rule_wishes.RuleRefused.
     """
+    rule_id = rule_id or ids.uuid7()
     known = of_account(account_id).filter(pk=rule_id).first()
     if known is not None:
         return known
     rule_wishes.check(account_id, wish)
     rule, _ = Rule.objects.get_or_create(
-        pk=rule_id or ids.uuid7(), account_id=account_id,
+        pk=rule_id, account_id=account_id,
         defaults={
             "kind": wish.kind, "amount": wish.amount, "channel": wish.channel,
             "agent_id": wish.agent_id, "created_at": now,
