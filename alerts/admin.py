@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin import SearchById
-from alerts import endpoint_admin  # noqa: F401  registers itself
+from alerts import delivery_admin, endpoint_admin  # noqa: F401  they register themselves
 from alerts.models import Notification
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from accounts.sweeps import STEP, while_there_is_time
+from accounts.sweeps import while_there_is_time
 from alerts import outbound, signing
 from alerts.models import Delivery, Endpoint
 from alerts.webhooks import hasten, listening
@@ -29,7 +29,8 @@ WAITS = (
 TRIES = len(WAITS) + 1
 OFF_AFTER = timedelta(days=3)  # of failing
 CLAIM = timedelta(minutes=1)  # how long a try may take before somebody else makes it
-SHARE = 5.0  # seconds of a pass for one endpoint, so that a slow one holds up no other
+PASS = 10.0  # seconds; the next one is asked for at once while more is due
+SHARE = 5.0  # of it for one endpoint, so that a slow one holds up no other
 BATCH = 200  # messages to one endpoint in a pass
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
 GONE = 410
@@ -39,7 +40,7 @@ def deliver(*, now: datetime) -> None:
     """Send what is due, endpoint by endpoint, in random order so that none is always last. A step of the sweep."""
     endpoints = list(Endpoint.objects.filter(pk__in=due(now=now).values("endpoint")))
     random.shuffle(endpoints)
-    for endpoint in while_there_is_time(endpoints, seconds=STEP):
+    for endpoint in while_there_is_time(endpoints, seconds=PASS):
         _serve(endpoint, now=now)
     if endpoints and due(now=now).exists():
         hasten()

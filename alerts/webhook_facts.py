@@ -12,6 +12,7 @@ from alerts.models import Delivery
 from billing.models import LedgerEntry, TopUp
 
 WINDOW = timedelta(days=3)  # what ended longer ago is no news
+SECONDS = 5.0  # of a sweep
 TYPES = {
     TopUp.Status.SUCCEEDED: webhooks.Type.TOPUP_SUCCEEDED,
     TopUp.Status.FAILED: webhooks.Type.TOPUP_FAILED,
@@ -39,7 +40,8 @@ def tell_of_topups(*, now: datetime) -> None:
         account=OuterRef("account"), type__in=list(TYPES.values()), created_at=OuterRef("ended_at")
     )
     untold = _ended_lately(now=now).filter(~Exists(told), ended_at__gte=oldest)
-    for account_id in while_there_is_time(untold.values_list("account", flat=True).distinct()):
+    accounts = untold.values_list("account", flat=True).distinct()
+    for account_id in while_there_is_time(accounts, seconds=SECONDS):
         topups_ended(account_id, now=now)
 
 
