@@ -97,7 +97,7 @@ class Reader(models.Model):
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
     read_through = models.DateTimeField(null=True)
-    unsubscribed_at = models.DateTimeField(null=True)  # from email that a rule or good news causes
+    unsubscribed_at = models.DateTimeField(null=True)  # from email that a rule causes
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.BOTH)
 
     def __str__(self) -> str:

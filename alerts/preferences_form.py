@@ -12,7 +12,7 @@ class PreferencesForm(forms.Form):
         help_text="For each rule you may choose otherwise. Rules you have stay as they are.",
     )
     optional = forms.BooleanField(
-        label="Email me what alert rules find, and good news",
+        label="Email me what alert rules find",
         required=False,
         widget=forms.CheckboxInput(attrs={"role": "switch"}),
     )

@@ -36,7 +36,7 @@ def tell(
     """Tell an account's members what `key` names; False when they were told before, and nothing is written.
 
     `level` is one of Notification.Level, `href` a path of ours, `channel` one of Channel. `mail=False`: billing
-    wrote the letter about it already. `optional`: a rule or good news, which members may unsubscribe from.
+    wrote the letter about it already. `optional`: what a rule found, which members may unsubscribe from.
     """
     is_mailed = mail and channel != Channel.DASHBOARD
     told = Notification(
@@ -79,7 +79,13 @@ def _context(told: Notification) -> dict[str, object]:
         "told": told,
         "letter": "emails/alert",
         "account": Account.objects.get(pk=told.account_id),
-        "button": "See the details" if told.href else "See your notifications",
+        "button": _button(told.href),
         "url": settings.SITE_URL + (told.href or reverse("notifications")),
         "is_rehearsal": gateways.mode() in (Mode.SANDBOX, Mode.STRIPE_TEST),
     }
+
+
+def _button(href: str) -> str:
+    if href == reverse("add_funds"):
+        return "Add funds"
+    return "See the details" if href else "See your notifications"

@@ -17,8 +17,8 @@ from alerts.preferences_form import PreferencesForm
 from billing.views import form_page, see_other
 
 CHOSEN = {
-    True: "Saved. What alert rules find, and good news, comes by email as well.",
-    False: "Saved. What alert rules find, and good news, no longer comes by email. It is listed here.",
+    True: "Saved. What alert rules find comes by email as well.",
+    False: "Saved. What alert rules find no longer comes by email. It is listed here.",
 }
 
 
