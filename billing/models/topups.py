@@ -92,6 +92,7 @@ class TopUp(models.Model):
                 name="topup_without_outcome",
                 condition=Q(next_look_at__isnull=False),
             ),
+            models.Index(fields=["ended_at"], name="topup_ended", condition=Q(ended_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """What is always told: each fact once, by whoever notices first, and by the sweep if nobody did."""
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from unittest.mock import patch
@@ -10,12 +11,13 @@ from django.db import transaction
 
 from accounts.models import Mail, User
 from alerts import due, facts, number_facts, rules
-from alerts.models import Notification, Watched
+from alerts.models import Delivery, Notification, Watched
 from billing import auto_topup, disputes, ledger, selectors
 from billing.gateways import Dispute as BankDispute
 from billing.models import AutoTopup, TopUp
 from tests import factories
 from tests.accounts import mailbox
+from tests.alerts.platform import endpoint
 from tests.alerts.watching import told
 from tests.billing.paying import in_parallel, save_card
 from tests.usage import events
@@ -90,6 +92,8 @@ def test_it_tells_once_that_the_balance_ran_out(ada: User) -> None:
     for words in ("$0.00 is left", "402", "calls are not placed", "Nothing is deleted", "once you add funds"):
         assert words in row.body
     assert mailbox.subjects(ada.email) == [RAN_OUT]
+    mail = Mail.objects.get(subject=RAN_OUT)
+    assert ("Add funds:\n" in mail.text, mail.unsubscribe_url) == (True, "")
     assert evaluate(ada, at=NOW + 30 * DAY) == []
 
 
@@ -221,6 +225,50 @@ def test_it_tells_nobody_what_its_owner_did_but_that_it_is_finished(ada: User) -
     campaigns.finish(campaign, now=NOW + DAY)
     assert evaluate(ada, at=NOW + DAY) == ["Finished: Spring"]
     assert evaluate(ada, at=NOW + 30 * DAY) == []
+
+
+def messages(type_: str) -> list[dict[str, str]]:
+    bodies = Delivery.objects.filter(type=type_).order_by("created_at", "pk").values_list("body", flat=True)
+    return [json.loads(body)["data"] for body in bodies]
+
+
+def test_the_platform_hears_of_every_pause_and_why(ada: User) -> None:
+    endpoint("https://platform.example/hook")
+    campaign = launch(ada, "Spring", at=NOW)
+    evaluate(ada, at=NOW)
+    campaigns.pause(campaign, now=NOW + HOUR)
+    evaluate(ada, at=NOW + HOUR)
+    campaigns.resume(campaign, now=NOW + 2 * HOUR)
+    evaluate(ada, at=NOW + 2 * HOUR)
+    ledger.freeze(ada.account_id, by="staff", frozen=True, now=NOW + 3 * HOUR)
+    evaluate(ada, at=NOW + 3 * HOUR)
+    ledger.freeze(ada.account_id, by="staff", frozen=False, now=NOW + 4 * HOUR)
+    evaluate(ada, at=NOW + 4 * HOUR)
+    leave(ada, "0.00", at=NOW + 5 * HOUR)
+    evaluate(ada, at=NOW + 5 * HOUR)
+    paused, resumed = messages("campaign.paused"), messages("campaign.resumed")
+    assert [data["reason"] for data in paused] == ["owner", "frozen", "balance"]
+    assert [(data["id"], data["state"]) for data in resumed] == [(campaign.public_id, "active")] * 2
+    (out,) = messages("balance.depleted")
+    assert (out["account"], out["balance"]) == (ada.account.public_id, "0.000000000")
+
+
+def test_the_platform_hears_of_each_number_once(ada: User) -> None:
+    """S46: as the API shows it, and not again on the days on which members are reminded."""
+    endpoint("https://platform.example/hook")
+    numbers = {rent(ada, at=NOW).public_id for _ in range(2)}
+    leave(ada, "0.00", at=NOW + DAY)
+    for day in range(1, 12):
+        evaluate(ada, at=NOW + day * DAY)
+    grace, suspended = messages("phone_number.grace_started"), messages("phone_number.suspended")
+    assert [{data["id"] for data in told} for told in (grace, suspended)] == [numbers, numbers]
+    assert (len(grace), len(suspended)) == (2, 2)
+    assert {(data["state"], data["reason"], data["until"]) for data in grace} == {
+        ("grace", "balance", "2026-03-18T09:00:00Z")
+    }
+    leave(ada, "5.00", at=NOW + 12 * DAY)
+    evaluate(ada, at=NOW + 12 * DAY)
+    assert {data["id"] for data in messages("phone_number.restored")} == numbers
 
 
 # --- Payments -------------------------------------------------------------------------------------------------
