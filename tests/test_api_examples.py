@@ -8,6 +8,7 @@ from accounts.models import User
 from billing import payment_methods
 from tests import factories
 from tests.api_client import ApiClient, read
+from tests.usage.campaigning import launched
 from thinnest_billing.api import api as product
 from thinnest_billing.api_examples import EXAMPLES
 
@@ -56,6 +57,13 @@ def test_it_shows_the_fields_of_real_answers(api: ApiClient, ada: User) -> None:
         "POST /v3/usage/batch": api.post("/billing/v3/usage/batch", batch, key=ada_key),
         "GET /v3/agents": api.get("/billing/v3/agents", key=ada_key),
     }  # fmt: skip
+    campaign = launched(ada)
+    finish = f"/billing/v3/campaigns/{campaign.public_id}/finish"
+    mine = {"account": ada.account.public_id}
+    real |= {
+        "GET /v3/campaigns": api.get("/billing/v3/campaigns", key=ada_key),
+        "POST /v3/campaigns/{campaign}/finish": api.post(finish, mine, key=factories.key(None)),
+    }
     for operation, answer in real.items():
         shown = EXAMPLES[operation].get(answer.status_code, "no such status")
         found = read(answer) if answer.content else None

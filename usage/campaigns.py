@@ -89,7 +89,8 @@ def older_than(found: QuerySet[Campaign], last: Campaign) -> QuerySet[Campaign]:
 
 def find(account_id: UUID, public_id: str) -> Campaign:
     """Raises CampaignNotFound, also for somebody else's."""
-    campaign = of_account(account_id).filter(pk=ids.parse("camp", public_id)).first()
+    named = ids.parse("camp", public_id)
+    campaign = of_account(account_id).filter(pk=named).first() if named else None
     if campaign is None:
         raise CampaignNotFound("Name a campaign (camp_…) of this account.")
     return campaign
