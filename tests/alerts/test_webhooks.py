@@ -99,6 +99,21 @@ def test_it_queues_nothing_with_a_fact_that_was_rolled_back(ada: User) -> None:
     assert not Delivery.objects.exists()
 
 
+def test_it_asks_the_worker_once_it_is_committed(
+    ada: User, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(webhooks, "nudge", lambda task, **_: asked.append(task.name))
+    with django_capture_on_commit_callbacks(execute=True):
+        queue(ada)
+    assert asked == []
+    endpoint("https://platform.example.com/")
+    with django_capture_on_commit_callbacks(execute=True):
+        queue(ada)
+        assert asked == []
+    assert asked == ["alerts.tasks.deliver_webhooks"]
+
+
 def test_it_writes_nothing_for_who_does_not_listen(ada: User) -> None:
     off, revoked, expired, later = (
         endpoint(f"https://{name}.example.com/", name=name) for name in ("a", "b", "c", "d")
