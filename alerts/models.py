@@ -107,8 +107,8 @@ class Reader(models.Model):
 class Watched(models.Model):
     """The last known derived state of something, so that a change of it is told once.
 
-    `subject`: an account's id, or the public id of a phone number or a campaign. A memory, never a source: the
-    state itself is derived from the facts each time.
+    `subject`: the id of an account, phone number, campaign, top-up, refund or dispute, or a word (alerts/watched.py).
+    A memory, never a source: the state itself is derived from the facts each time.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
