@@ -7,6 +7,7 @@ spending it is not even asked after every charge. A crossing that this misses is
 import time
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -62,7 +63,7 @@ def notice(account_id: UUID) -> None:
 def _glance(account_id: UUID, *, now: datetime) -> tuple[bool, bool]:
     """Whether there may be something to tell; and whether the next charges will hardly change that."""
     minute: Decimal = rate_card.current().rate("voice.minute", now)
-    asked = {
+    asked: dict[str, Any] = {
         "account": account_id, "lately": now - LATELY, "short": max(minute, CENT) * 2, "comfort": COMFORT,
     }  # fmt: skip
     with connection.cursor() as cursor:
