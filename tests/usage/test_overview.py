@@ -240,3 +240,11 @@ def test_it_is_light(ada: User, browser: Client) -> None:
     answer = browser.get(OVERVIEW, headers={"Accept-Encoding": "gzip"})
     assert answer["Content-Encoding"] == "gzip"
     assert len(answer.content) < 12 * 1024
+
+
+def test_a_name_that_turns_its_letters_around_turns_no_others(ada: User, browser: Client) -> None:
+    """Names may hold bidirectional marks (Hebrew and Arabic need them); each is isolated from its line."""
+    name = "Sales \u202eevil"
+    use(ada.account_id, events.pages("e", 5, agent=spending.agent(name)), at=NOW)
+    html = browser.get(OVERVIEW).content.decode()
+    assert html.count(f"<bdi>{name}</bdi>") == html.count(name) > 1
