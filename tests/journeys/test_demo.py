@@ -20,7 +20,7 @@ from billing import selectors
 from billing.models import AutoTopup, BillingDetails, LedgerEntry, PaymentMethod, TopUp
 from tests.api_client import ApiClient, read
 from thinnest_billing.demo import history, seed
-from usage import campaigns, metering
+from usage import campaigns, metering, phone_numbers
 from usage.models import Agent, Campaign, Charge, ChargeNote, DailySpend
 from usage.verify import verify_ledger
 
@@ -60,6 +60,7 @@ def test_it_fills_in_sixty_days_that_add_up_once(tmp_path: Path, api: ApiClient)
     check_it_was_alerted(owner)
     check_it_is_believable(now)
     check_it_has_campaigns(owner)
+    check_it_has_numbers(owner)
     check_its_keys_work(made, tmp_path / "demo.json", api)
 
     before = rows()
@@ -86,7 +87,8 @@ def check_it_is_believable(now: datetime) -> None:
     assert charges.filter(type="knowledge", cost=0).exists(), "a document that came twice is charged once"
     assert charges.filter(retrieval_queries__gt=0).exists()
     assert ChargeNote.objects.filter(text__startswith="Call to •••• ").exists()
-    assert not charges.filter(api_key_id=None).exists(), "every record names the platform's key"
+    used = charges.exclude(type="number")
+    assert not used.filter(api_key_id=None).exists(), "every record of usage names the platform's key"
     assert charges.exclude(model="").values("model").distinct().count() == 7
     assert Agent.objects.filter(model__gt="").count() == 4
     month = charges.filter(recorded_at__gt=now - timedelta(days=30)).aggregate(total=Sum("cost"))["total"]
@@ -111,6 +113,16 @@ def check_it_was_alerted(owner: User) -> None:
     told = Notification.objects.filter(account=owner.account_id, kind="daily_spend")
     assert 1 <= told.count() <= 15
     assert all("your daily mean of" in one.body for one in told)
+
+
+def check_it_has_numbers(owner: User) -> None:
+    """Two in service, and neither is due while the sweep runs beside the seeding."""
+    funds, now = selectors.balance_of(owner.account_id), datetime.now(UTC)
+    found = list(phone_numbers.rented(owner.account_id))
+    assert [phone_numbers.state_of(row, funds, now=now).state for row in found] == ["active", "active"]
+    assert {row.agent.name for row in found} == {"Sales Assistant", "Customer Support"}
+    assert all(row.rented_at < now < row.paid_until for row in found)
+    assert Charge.objects.filter(type="number", cost=2).count() == 2
 
 
 def weekdays_are_busier(now: datetime) -> bool:

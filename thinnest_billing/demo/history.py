@@ -46,6 +46,10 @@ FIRST_DOLLARS = Decimal("0.20")  # of the trial: what is left when the owner add
 FIRST_AMOUNT = Decimal(20)  # dollars
 THRESHOLD, AMOUNT = Decimal(15), Decimal(25)  # of auto-topup, on since the day after the first top-up
 SOON = timedelta(seconds=9)  # from a crossing to the top-up
+NUMBERS = (  # rented how long ago, for which agent. Still paid today: else the sweep beside us would renew them now
+    (timedelta(days=27, hours=5), "+12025550147", "Sales Assistant"),
+    (timedelta(days=11, hours=3), "+12025550162", "Customer Support"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +75,30 @@ class ToppedUp:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Rented:
+    """The owner rented a phone number for an agent, and the platform set it up."""
+
+    at: datetime
+    digits: str
+    agent: str
+
+
 def plan(
     card: rate_card.Card, *, since: datetime, until: datetime, trial: Decimal
-) -> Iterator[Used | Funded | ToppedUp]:
+) -> Iterator[Used | Funded | ToppedUp | Rented]:
     """Everything that happened, oldest first: usage, the owner's first top-up, and those that came by themselves."""
     balance, is_funded, seen, earlier = trial, False, set[bytes](), since
+    coming: list[Rented] = []
     for event_at, event in usage(since=since, until=until):
         price = pricing.price(event.usage, card.rates_for(event.usage, event_at))
         if not is_funded and balance - price < FIRST_DOLLARS:
             yield Funded(earlier + (event_at - earlier) / 2, FIRST_AMOUNT)
             balance, is_funded = balance + FIRST_AMOUNT, True
+            coming = rents(since=event_at, until=until)
+        while coming and coming[0].at <= event_at:
+            balance -= card.rate("number.period", coming[0].at)
+            yield coming.pop(0)
         yield Used(event_at, event)
         if event.content_sha256 not in seen:
             balance -= price
@@ -90,6 +108,11 @@ def plan(
             yield ToppedUp(event_at + SOON)
             balance += AMOUNT
         earlier = event_at
+
+
+def rents(*, since: datetime, until: datetime) -> list[Rented]:
+    """Oldest first; none before the first top-up, for a trial rents no number."""
+    return [Rented(until - ago, digits, agent) for ago, digits, agent in NUMBERS if until - ago > since]
 
 
 def usage(*, since: datetime, until: datetime) -> Iterator[tuple[datetime, Event]]:

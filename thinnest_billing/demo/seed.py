@@ -23,10 +23,10 @@ from billing.auto_topup import Wish
 from billing.models import BillingDetails, Mode, TopUp
 from thinnest_billing.demo import credentials, history, watching
 from thinnest_billing.demo.credentials import Credentials
-from thinnest_billing.demo.history import AMOUNT, THRESHOLD, Funded, ToppedUp, Used
+from thinnest_billing.demo.history import AMOUNT, THRESHOLD, Funded, Rented, ToppedUp, Used
 from thinnest_billing.demo.work import AGENTS
 from thinnest_billing.models import Heartbeat
-from usage import agents, campaigns, metering, rate_card
+from usage import agents, campaigns, metering, phone_numbers, rate_card
 from usage.campaigns import Plan
 from usage.metering import Source
 from usage.models import Agent, Campaign
@@ -99,7 +99,9 @@ def name_agents(account_id: UUID, *, now: datetime) -> None:
         )
 
 
-def live(account_id: UUID, plan: Iterable[Used | Funded | ToppedUp], *, source: Source, card: str) -> None:
+def live(
+    account_id: UUID, plan: Iterable[Used | Funded | ToppedUp | Rented], *, source: Source, card: str
+) -> None:
     """Live through the plan. One transaction a day: in a single one the balance's row would drag all its versions."""
     for _, steps in groupby(plan, key=lambda step: (type(step), step.at.date())):
         day = list(steps)
@@ -114,6 +116,8 @@ def live(account_id: UUID, plan: Iterable[Used | Funded | ToppedUp], *, source: 
                 watching.add_rules(account_id, now=step.at)
             elif isinstance(step, ToppedUp):
                 auto_charge.attempt(account_id, now=step.at)
+            elif isinstance(step, Rented):
+                rent_number(account_id, step)
         rules.evaluate_rules(account_id, now=day[-1].at)
 
 
@@ -139,6 +143,15 @@ def turn_on(account_id: UUID, *, card: str, now: datetime) -> None:
     if auto_topup.of(account_id) is None:
         wish = Wish(enabled=True, threshold=THRESHOLD, amount=AMOUNT, card=card, monthly_limit=MONTHLY_LIMIT)
         auto_charge.save(account_id, wish, actor=EMAIL, now=now)
+
+
+def rent_number(account_id: UUID, rented: Rented) -> None:
+    """Once: the number's id is made of its digits."""
+    number = phone_numbers.rent(
+        account_id, agent=agents.reference(rented.agent), actor=EMAIL, now=rented.at,
+        number_id=uuid5(account_id, rented.digits),
+    )  # fmt: skip
+    phone_numbers.provision(number, rented.digits)
 
 
 def plan_campaigns(account_id: UUID, *, now: datetime) -> None:
