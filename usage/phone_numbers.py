@@ -60,7 +60,8 @@ def rented(account_id: UUID) -> QuerySet[PhoneNumber]:
 
 def find(account_id: UUID, public_id: str) -> PhoneNumber:
     """A number of the account by its `num_…`, released ones too. Raises NumberNotFound, also for somebody else's."""
-    found = PhoneNumber.objects.filter(account_id=account_id, pk=ids.parse("num", public_id)).first()
+    number_id = ids.parse("num", public_id)
+    found = PhoneNumber.objects.filter(account_id=account_id, pk=number_id).first() if number_id else None
     if found is None:
         raise NumberNotFound("There is no such phone number on this account.")
     return found

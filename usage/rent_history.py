@@ -56,5 +56,5 @@ def spent(account_id: UUID, period: Period) -> dict[UUID, Decimal]:
     event_of = dict(own.filter(id__in=reversed_ids).values_list("id", "event_id"))
     amounts: dict[UUID, Decimal] = defaultdict(Decimal)
     for event_id, cost, original in found:
-        amounts[rents.number_of(event_of.get(original, event_id))] += cost
+        amounts[rents.number_of(event_of[original] if original else event_id)] += cost
     return amounts

@@ -492,3 +492,7 @@ def test_it_lists_what_a_number_has_cost(ada: User) -> None:
     assert [charge.cost for charge in rent_history.history(number)] == [D(-2), D(2), D(2)]
     assert LedgerEntry.objects.filter(account_id=ada.account_id, kind="charge").count() == 3
     assert newest.occurred_at == on("1 March")
+    march = month_of(on("3 March").date())
+    assert (
+        rent_history.spent(ada.account_id, march)[number.id] == 0
+    )  # the newest rent, and the first given back
