@@ -7,7 +7,7 @@ spending it is not even asked after every charge. A crossing that this misses is
 import time
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
@@ -17,62 +17,69 @@ from accounts.nudges import nudge
 from billing.money import CENT
 from usage import rate_card
 
+T = TypeVar("T", float, str)
 # For how many seconds each process believes what it saw.
-FAR_FOR, ASKED_FOR = 5.0, 1.0
+FAR_FOR, ASKED_FOR = 30.0, 1.0
 COMFORT = Decimal(5)  # dollars above every bound: no usual charge takes so much at once
 REMEMBERED = 50_000  # accounts
 COUNTDOWN = 1  # second: the task sees all the movements within it
 LATELY = timedelta(minutes=1)
 _quiet_until: dict[UUID, float] = {}  # time.monotonic()
+_asked_about: dict[UUID, str] = {}
 
-# Near: short of something or lately so, near the bound of a balance rule (or past one that waits to be armed), watched
-# by a spending rule that has not told in its window, or changed by somebody within the last minute.
-NEAR = """
-    SELECT b.depleted_at IS NOT NULL OR b.refused_at IS NOT NULL OR b.paid < 0 OR b.granted + b.paid < %(short)s
-        OR b.owner_froze_at IS NOT NULL OR b.staff_froze_at IS NOT NULL OR b.unfrozen_at > %(lately)s
-        OR EXISTS (SELECT FROM alerts_rule r WHERE r.account_id = b.account_id AND CASE r.kind
-            WHEN 'balance_below' THEN r.is_armed <> (b.granted + b.paid >= r.amount * 1.25)
+# Whether a rule may have to tell or be armed; what else may be news, empty for nothing; and whether all bounds are far.
+GLANCE = """
+    SELECT EXISTS (SELECT FROM alerts_rule r WHERE r.account_id = b.account_id AND CASE r.kind
+            WHEN 'balance_below' THEN CASE WHEN r.is_armed THEN b.granted + b.paid < r.amount
+                AND r.told_window <> b.last_day::text ELSE b.granted + b.paid >= r.amount END
             WHEN 'monthly_spend' THEN r.told_window <> to_char(b.last_day, 'YYYY-MM')
-            ELSE r.told_window <> b.last_day::text END)
-        OR EXISTS (SELECT FROM alerts_watched w WHERE w.account_id = b.account_id AND (
-            w.state IN ('depleted', 'suspended', 'paused balance', 'paused frozen') OR w.state LIKE 'grace%%'))
-        OR EXISTS (SELECT FROM billing_topup t WHERE t.account_id = b.account_id AND t.ended_at > %(lately)s)
-        OR EXISTS (SELECT FROM usage_campaign c WHERE c.account_id = b.account_id
-            AND greatest(c.launched_at, c.paused_by_owner_at, c.resumed_at, c.finished_at) > %(lately)s),
-        b.granted + b.paid >= %(comfort)s + greatest(%(short)s, (
-            SELECT max(r.amount) * 1.25 FROM alerts_rule r
-            WHERE r.account_id = b.account_id AND r.kind = 'balance_below'))
+            ELSE r.told_window <> b.last_day::text END),
+        concat_ws(' ', b.depleted_at, b.refused_at, b.owner_froze_at, b.staff_froze_at,
+            CASE WHEN b.unfrozen_at > %(lately)s THEN b.unfrozen_at END,
+            CASE WHEN b.paid < 0 THEN 'below zero' END, CASE WHEN b.granted + b.paid < %(minute)s THEN 'short' END,
+            (SELECT string_agg(w.state, ',' ORDER BY w.subject) FROM alerts_watched w WHERE w.account_id = b.account_id
+                AND (
+                    w.state LIKE 'grace%%' OR w.state IN ('depleted', 'suspended', 'paused balance', 'paused frozen'))),
+            (SELECT max(t.ended_at) FROM billing_topup t WHERE t.account_id = b.account_id AND t.ended_at > %(lately)s),
+            (SELECT max(greatest(c.launched_at, c.paused_by_owner_at, c.resumed_at, c.finished_at))
+                FROM usage_campaign c WHERE c.account_id = b.account_id
+                AND greatest(c.launched_at, c.paused_by_owner_at, c.resumed_at, c.finished_at) > %(lately)s)),
+        b.granted + b.paid >= %(comfort)s + greatest(%(minute)s, (
+            SELECT max(r.amount) FROM alerts_rule r WHERE r.account_id = b.account_id AND r.kind = 'balance_below'))
     FROM billing_balance b WHERE b.account_id = %(account)s"""
 
 
 def notice(account_id: UUID) -> None:
-    """Something moved: ask for an evaluation if there may be something to tell."""
+    """Something moved: ask for an evaluation if there may be something to tell, once about the same."""
     clock = time.monotonic()
     if _quiet_until.get(account_id, 0.0) > clock:
         return
-    is_near, is_far = _glance(account_id, now=timezone.now())
-    if is_near:
+    is_rule_near, news, is_far = _glance(account_id, now=timezone.now())
+    if is_rule_near or news != _asked_about.get(account_id, ""):
         from alerts.tasks import evaluate_account  # the tasks import what listens here
 
         nudge(evaluate_account, str(account_id), countdown=COUNTDOWN)
-        _be_quiet(account_id, clock + ASKED_FOR)
+        _remember(_asked_about, account_id, news)
+    if is_rule_near or news:
+        _remember(
+            _quiet_until, account_id, clock + ASKED_FOR
+        )  # an agent may go on asking while it is refused
     elif is_far:
-        _be_quiet(account_id, clock + FAR_FOR)
+        _remember(_quiet_until, account_id, clock + FAR_FOR)
 
 
-def _glance(account_id: UUID, *, now: datetime) -> tuple[bool, bool]:
-    """Whether there may be something to tell; and whether the next charges will hardly change that."""
+def _glance(account_id: UUID, *, now: datetime) -> tuple[bool, str, bool]:
     minute: Decimal = rate_card.current().rate("voice.minute", now)
     asked: dict[str, Any] = {
-        "account": account_id, "lately": now - LATELY, "short": max(minute, CENT) * 2, "comfort": COMFORT,
+        "account": account_id, "lately": now - LATELY, "minute": max(minute, CENT), "comfort": COMFORT,
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(NEAR, asked)
+        cursor.execute(GLANCE, asked)
         row = cursor.fetchone()
-    return row or (False, True)
+    return row or (False, "", True)
 
 
-def _be_quiet(account_id: UUID, until: float) -> None:
-    if len(_quiet_until) >= REMEMBERED:
-        _quiet_until.clear()
-    _quiet_until[account_id] = until
+def _remember(memory: dict[UUID, T], account_id: UUID, what: T) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[account_id] = what

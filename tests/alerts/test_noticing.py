@@ -27,7 +27,8 @@ pytestmark = pytest.mark.django_db
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     seen: list[tuple[Any, ...]] = []
     monkeypatch.setattr(noticing, "nudge", lambda task, *args, **when: seen.append((task, *args, when)))
-    monkeypatch.setattr(noticing, "_quiet_until", {})
+    for memory in ("_quiet_until", "_asked_about"):
+        monkeypatch.setattr(noticing, memory, {})
     return seen
 
 
@@ -58,7 +59,10 @@ def test_it_looks_after_each_movement_of_a_small_balance(ada: User, asked: list[
 
 
 def test_it_asks_once_a_second_where_something_may_be_new(ada: User, asked: list[Any]) -> None:
-    leave(ada, "0.24", at=clock())  # a quarter above the first rule
+    leave(ada, "0.20", at=clock())  # the first rule's bound
+    assert move(ada, times=10) == 10
+    assert asked == []
+    leave(ada, "0.19", at=clock())
     assert move(ada, times=100) == 1
     assert asked == [(tasks.evaluate_account, str(ada.account_id), {"countdown": 1})]
 
@@ -103,6 +107,21 @@ def test_it_asks_where_something_happened(ada: User, asked: list[Any], what: str
         Balance.objects.filter(pk=ada.account_id).update(refused_at=now)
     move(ada)
     assert len(asked) == 1
+
+
+def test_it_asks_once_about_an_account_that_goes_on_being_refused(ada: User, asked: list[Any]) -> None:
+    """Its agents may ask a thousand times an hour: one evaluation, until something changes."""
+    for one in rules.of_account(ada.account_id):
+        rules.remove(one)
+    leave(ada, "0.00", at=clock())
+    for _ in range(5):
+        move(ada)
+        noticing._quiet_until.clear()  # a second passes
+    assert len(asked) == 1
+    facts.evaluate(ada.account_id, now=clock())
+    leave(ada, "20.00", at=clock())
+    move(ada)
+    assert len(asked) == 2
 
 
 def test_it_evaluates_what_it_was_asked_for(ada: User) -> None:

@@ -88,7 +88,9 @@ def business(monkeypatch: pytest.MonkeyPatch) -> Business:
     for module in (noticing, crossings):
         monkeypatch.setattr(module, "nudge", hear)
         monkeypatch.setattr(module, "_quiet_until", {})
-    monkeypatch.setattr(noticing, "ASKED_FOR", 0.0)
+    monkeypatch.setattr(noticing, "_asked_about", {})
+    for module, pause in ((noticing, "ASKED_FOR"), (crossings, "ASKED_FOR"), (crossings, "FAR_FOR")):
+        monkeypatch.setattr(module, pause, 0.0)  # here the messages of a day come within a second
     monkeypatch.setattr(
         sweeping, "STEPS", tuple(step for step in sweeping.STEPS if step is not deliveries.deliver)
     )
