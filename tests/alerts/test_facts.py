@@ -14,7 +14,7 @@ from alerts import due, facts, number_facts, rules
 from alerts.models import Delivery, Notification, Watched
 from billing import auto_topup, disputes, ledger, selectors
 from billing.gateways import Dispute as BankDispute
-from billing.models import AutoTopup, TopUp
+from billing.models import AutoTopup, Refund, TopUp
 from tests import factories
 from tests.accounts import mailbox
 from tests.alerts.platform import endpoint
@@ -352,6 +352,24 @@ def test_it_mails_a_dispute_and_its_end(ada: User) -> None:
     assert len([subject for subject in mailbox.subjects(ada.email) if "dispute" in subject]) == 2
 
 
+def test_it_tells_of_a_refund_and_of_its_failure(ada: User) -> None:
+    """Billing has mailed both."""
+    paid = TopUp.objects.get(account=ada.account)
+    refund = Refund.objects.create(
+        account=ada.account, topup=paid, mode="sandbox", origin="staff", actor="t", amount=Decimal(5),
+        taken=Decimal(4), created_at=NOW, next_look_at=NOW,
+    )  # fmt: skip
+    assert due.is_due(ada.account_id, now=NOW)
+    assert evaluate(ada, at=NOW) == ["$5.00 is on its way back to you"]
+    assert "$4.00 left your balance" in latest(ada).body
+    Refund.objects.filter(pk=refund.pk).update(status="succeeded", ended_at=NOW + DAY, next_look_at=None)
+    assert evaluate(ada, at=NOW + DAY) == []
+    Refund.objects.filter(pk=refund.pk).update(status="failed", ended_at=NOW + 20 * DAY)
+    assert due.is_due(ada.account_id, now=NOW + 20 * DAY)
+    assert evaluate(ada, at=NOW + 20 * DAY) == ["The refund of $5.00 failed"]
+    assert mailbox.subjects(ada.email) == []
+
+
 def bank_dispute(paid: TopUp, status: str) -> BankDispute:
     return BankDispute(id="dp_1", payment_id=paid.payment_id or "", amount=500, status=status)
 
@@ -398,7 +416,7 @@ def test_sixteen_evaluations_at_once_tell_once(ada: User) -> None:
     rent(ada, at=NOW)
     launch(ada, "Spring", at=NOW)
     leave(ada, "0.00", at=NOW + DAY)
-    in_parallel(16, lambda _: facts.evaluate(ada.account_id, now=NOW + DAY))
+    in_parallel(16, lambda turn: facts.evaluate(ada.account_id, now=NOW + DAY + turn * MINUTE))
     assert told(ada) == [RAN_OUT, "In 7 days out of service: a phone number being set up", "Paused: Spring"]
     assert len(mailbox.subjects(ada.email)) == 2
 
