@@ -138,8 +138,8 @@ def _watching(facts: _Facts) -> Told:
 
 
 def _due(facts: _Facts) -> Told:
-    left = usd_balance(facts.standing.available)
-    body = f"{left} is available, less than {usd(facts.auto.threshold)}. {facts.standing.card} is charged within a minute."
+    left, threshold = usd_balance(facts.standing.available), usd(facts.auto.threshold)
+    body = f"{left} is available, less than {threshold}. {facts.standing.card} is charged within a minute."
     return Told("info", "clock", f"{facts.amount} is being added now", body)
 
 

@@ -19,5 +19,7 @@ urlpatterns = [
     path("settings/phone-numbers/", phone_numbers.phone_number_list, name="phone_numbers"),
     path("settings/phone-numbers/rent/", phone_numbers.rent_number, name="rent_number"),
     path("settings/phone-numbers/<str:public_id>/", phone_numbers.phone_number, name="phone_number"),
-    path("settings/phone-numbers/<str:public_id>/release/", phone_numbers.release_number, name="release_number"),
+    path(
+        "settings/phone-numbers/<str:public_id>/release/", phone_numbers.release_number, name="release_number"
+    ),
 ]

@@ -122,7 +122,9 @@ class DailySpend(Quantities):
                 nulls_distinct=False,
             )
         ]
-        indexes = [models.Index(fields=["day", "account"], name="spend_of_day")]  # alert rules of all accounts
+        indexes = [
+            models.Index(fields=["day", "account"], name="spend_of_day")
+        ]  # alert rules of all accounts
 
     def __str__(self) -> str:
         return f"{self.day} {self.type} {self.cost}"
