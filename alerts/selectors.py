@@ -5,6 +5,7 @@ Pages of the inbox begin before or after a notification: no OFFSET, no COUNT bey
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Q, QuerySet, Subquery, Value
@@ -12,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from accounts import ids
 from accounts.models import User
-from alerts.models import Notification, Reader
+from alerts.models import Notification, Reader, Rule
 
 PER_PAGE = 25
 MANY = 100  # unread ones are not counted further
@@ -41,6 +42,12 @@ def unread(user: User) -> int:
     read = Reader.objects.filter(user=user).values("read_through")
     read_through = Coalesce(Subquery(read), Value(NEVER))
     return shown(user.account_id).filter(created_at__gt=read_through)[:MANY].count()
+
+
+def low_bound(account_id: UUID, balance: Decimal) -> Decimal | None:
+    """The nearest amount (dollars) that a balance alert watches and the balance is below; None: it is not low."""
+    watching = Rule.objects.filter(account_id=account_id, kind=Rule.Kind.BALANCE_BELOW, amount__gt=balance)
+    return watching.order_by("amount").values_list("amount", flat=True).first()
 
 
 def inbox(

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Account, User
+from alerts import selectors as alerts
 from billing import auto_topup_wording as wording
 from billing import topups
 from billing.auto_due import Kind
@@ -21,6 +22,7 @@ from usage.models import PhoneNumber
 
 HOLDING_BACK = (Kind.STOPPED, Kind.RETRY, Kind.NO_CARD)
 LIMITS = (Kind.COUNT_LIMIT, Kind.MONTH_LIMIT)
+AT_WORK = (Kind.WATCHING, Kind.DUE, Kind.CHARGING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def banners(
     """The most serious first. Each offers its next step to those who may take it."""
     return [
         *_stopped(account, funds, reader),
+        *_low(account, funds, standing, reader),
         *_numbers(account, rented, funds, now=now),
         *_auto_topup(standing, reader, now=now),
         *_payments(account, reader),
@@ -69,6 +72,17 @@ def _stopped(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
     elif funds.refused_at and funds.refused_amount:
         title = f"A request for {usd(funds.refused_amount)} did not fit; {usd_balance(funds.available)} is available"
         body = f"Since {told(funds.refused_at, zone)} what did not fit was refused, and nothing was charged for it."
+        yield Banner("warn", "triangle-alert", title, body, *add)
+
+
+def _low(account: Account, funds: Funds, standing: Standing, reader: User) -> Iterator[Banner]:
+    """Below a balance alert of the account's, while nothing worse is told and auto-topup does not see to it."""
+    is_worse = funds.frozen or funds.paid < 0 or funds.depleted_at or funds.refused_at
+    bound = None if is_worse or standing.kind in AT_WORK else alerts.low_bound(account.id, funds.balance)
+    if bound is not None:
+        add = ("Add funds", reverse("add_funds")) if reader.may("admin") else ("", "")
+        body = f"Your alert is set to {usd(bound)}. Add funds before it runs out."
+        title = f"Your balance is low: {usd_balance(funds.balance)} is left"
         yield Banner("warn", "triangle-alert", title, body, *add)
 
 

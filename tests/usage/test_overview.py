@@ -166,6 +166,26 @@ def test_an_empty_balance_pauses_and_says_so(ada: User, browser: Client) -> None
     assert "paused" not in page(browser)
 
 
+def test_a_low_balance_is_told_before_anything_stops(ada: User, browser: Client) -> None:
+    """S40: below the alert that every account begins with, $0.20, and not at it. Auto-topup would see to it."""
+    low = "Your balance is low: $0.19 is left Your alert is set to $0.20. Add funds before it runs out."
+    use(ada.account_id, events.pages("most", 80), at=NOW)
+    assert "is low" not in page(browser), "$0.20"
+    use(ada.account_id, events.pages("more", 1), at=NOW)
+    assert low in page(browser)
+    turn_on_auto_topup(ada)
+    assert "is low" not in page(browser)
+
+
+def test_a_low_balance_is_not_told_beside_something_worse(ada: User, browser: Client) -> None:
+    use(ada.account_id, events.pages("most", 90), at=NOW)
+    assert "Your balance is low: $0.10 is left" in page(browser)
+    assert metering.record(ada.account_id, events.pages("big", 11), now=NOW).status == "short"
+    found = page(browser)
+    assert "A request for $0.11 did not fit" in found
+    assert "is low" not in found
+
+
 def test_a_request_that_did_not_fit_is_told_with_what_is_available(ada: User, browser: Client) -> None:
     big = events.chat("big", "gpt-4-turbo", 1_000_000, 0)
     assert metering.record(ada.account_id, big, now=NOW).status == "short"
@@ -227,7 +247,7 @@ def test_it_asks_the_same_few_questions_whatever_the_history(
     """S29 S33: the roll-up and one page of records; charges are never added up."""
     spending.random_month(ada.account_id, seed=1, count=150)
     browser.get(OVERVIEW)
-    with django_assert_max_num_queries(17) as seen:
+    with django_assert_max_num_queries(18) as seen:
         browser.get(OVERVIEW)
     of_charges = [query["sql"] for query in seen.captured_queries if "usage_charge" in query["sql"]]
     assert all("LIMIT" in sql or "chargenote" in sql for sql in of_charges), of_charges
