@@ -11,7 +11,7 @@ from accounts import ids
 from accounts.errors import Invalid, Problem
 from billing import selectors, topups
 from billing.errors import HoldEnded, HoldNotFound, InsufficientBalance, NoBalance, SpendingFrozen
-from billing.money import ZERO, balance_cents, plain_cost
+from billing.money import ZERO, balance_cents, plain_cost, usd_exact
 from usage.agents import AgentNotFound, TooManyAgents
 from usage.metering import Outcome
 
@@ -97,11 +97,11 @@ def insufficient(
 
 def _why(way: Help, *, balance: Decimal, available: Decimal, required: Decimal) -> str:
     if way.below_zero:
-        since = f"A refund or a dispute left your paid funds ${exact(way.below_zero):f} below zero"
+        since = f"A refund or a dispute left your paid funds {usd_exact(way.below_zero)} below zero"
         return f"{since}: until that is made good, nothing new is accepted."
-    held = f"; ${exact(balance - available):f} more is reserved for work that is running"
-    left = f"${exact(available):f} is available{held if balance > available else ''}"
-    return f"This needs ${exact(required):f}, and {left}."
+    held = f"; {usd_exact(balance - available)} more is reserved for work that is running"
+    left = f"{usd_exact(available)} is available{held if balance > available else ''}"
+    return f"This needs {usd_exact(required)}, and {left}."
 
 
 def _next(way: Help, add_funds: str) -> str:

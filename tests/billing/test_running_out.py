@@ -253,7 +253,7 @@ def test_below_zero_everything_new_is_refused_also_what_costs_nothing(
     told = read(answer)
     assert (answer.status_code, told["available"], told["balance"]) == (402, 0, 16)
     assert (
-        "left your paid funds $5 below zero: until that is made good, nothing new is accepted."
+        "left your paid funds $5.00 below zero: until that is made good, nothing new is accepted."
         in told["detail"]
     )
     topups.record_manual(below.account_id, D(5), actor="t", reason="test")
@@ -306,7 +306,7 @@ def test_the_402_says_what_is_left_what_was_needed_and_where_to_add_funds(
     """S43: chat requests get an error that a person understands."""
     told = detail(api, ada_key)
     assert told["detail"] == (
-        "This needs $2.0102, and $1 is available. Nothing was charged. "
+        "This needs $2.0102, and $1.00 is available. Nothing was charged. "
         f"Add funds at {told['topup_url']}, then send this again."
     )
     assert (told["balance"], told["available"], told["required"]) == (1, 1, D("2.0102"))
@@ -318,7 +318,7 @@ def test_the_402_tells_what_is_reserved(api: ApiClient, ada: User, ada_key: str)
     """S44: the same for a call that is not placed."""
     api.post(HOLDS, {"key": "h", "type": "knowledge", "pages": 75}, key=ada_key)
     call = read(api.post(HOLDS, {"key": "c", "type": "voice", "seconds": 600}, key=ada_key))
-    words = "This needs $1, and $0.25 is available; $0.75 more is reserved for work that is running."
+    words = "This needs $1.00, and $0.25 is available; $0.75 more is reserved for work that is running."
     assert call["detail"].startswith(words)
 
 
