@@ -12,7 +12,7 @@ from accounts.models import Account
 from alerts.models import Rule
 from alerts.rule_values import Value
 from billing import auto_topup
-from billing.money import ZERO, usd, usd_balance, usd_exact
+from billing.money import CENT, ZERO, usd, usd_balance, usd_exact
 from usage.models import Agent, DailySpend
 from usage.periods import DAY, local_day
 from usage.reports import RUNWAY_DAYS, WITHOUT_MODEL
@@ -71,9 +71,8 @@ def telling(rule: Rule, value: Value) -> Telling:
     verb = "dropped below" if rule.kind == Kind.BALANCE_BELOW else "went above"
     title = f"{_subject(rule, agent)} {verb} {usd(rule.amount)}"
     if rule.kind == Kind.BALANCE_BELOW:
-        return Telling(
-            title, f"It is {_beside(rule, value)} now. {_next(rule.account_id)}", reverse("add_funds")
-        )
+        body = f"It is {_beside(rule, value)} now. {_next(rule.account_id, is_out=value.value < CENT)}"
+        return Telling(title, body, reverse("add_funds"))
     body = f"{_beside(rule, value)} {_compared(rule, value)}; {_mostly(rule, value)}."
     return Telling(title, body, reverse("overview"))
 
@@ -88,13 +87,15 @@ def _beside(rule: Rule, value: Value) -> str:
     return usd_exact(value.value) if shown == usd(rule.amount) else shown
 
 
-def _next(account_id: UUID) -> str:
+def _next(account_id: UUID, *, is_out: bool) -> str:
     auto = auto_topup.of(account_id)
     if auto is not None and auto.enabled:
         return (
             f"Auto-topup is on: it adds {usd(auto.amount)} when less than {usd(auto.threshold)} is available."
         )
-    return "Add funds, or turn on auto-topup, and nothing has to stop."
+    return (
+        f"Add funds, or turn on auto-topup, and {'everything goes on' if is_out else 'nothing has to stop'}."
+    )
 
 
 def _compared(rule: Rule, value: Value) -> str:

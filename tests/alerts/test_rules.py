@@ -110,6 +110,14 @@ def test_it_tells_when_the_balance_falls_below(rich: User) -> None:
     ]
 
 
+def test_it_promises_nothing_that_is_over(rich: User) -> None:
+    """One charge that took all there was: agents are paused already."""
+    rule(rich, Kind.BALANCE_BELOW, "61.00", now=NOON)
+    spend(rich, "101.00", at=NOON)
+    assert look(rich, NOON) == ["Balance dropped below $61.00"]
+    assert bodies(rich) == ["It is $0.00 now. Add funds, or turn on auto-topup, and everything goes on."]
+
+
 # --- Once per window --------------------------------------------------------------------------------------------
 
 
