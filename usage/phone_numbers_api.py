@@ -29,7 +29,10 @@ class Digits(Body):
     account: Text | None = None
     number: Annotated[
         Text,
-        Field(pattern=rf"^{phone_numbers.E164.pattern}$", description="+ and 7 to 15 digits, +12025550123"),
+        Field(
+            description="+ and 7 to 15 digits, +12025550123",
+            json_schema_extra={"pattern": rf"^{phone_numbers.E164.pattern}$"},  # refused below, in words
+        ),
     ]
 
 
