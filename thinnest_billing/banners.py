@@ -49,8 +49,8 @@ def banners(
     """The most serious first. Each offers its next step to those who may take it."""
     return [
         *_stopped(account, funds, reader),
-        *_low(account, funds, standing, reader),
         *_numbers(account, rented, funds, now=now),
+        *_low(account, funds, standing, reader),
         *_auto_topup(standing, reader, now=now),
         *_payments(account, reader),
         *_sandbox(funds),
