@@ -40,8 +40,8 @@ class EditRuleForm(forms.Form):
 
     @property
     def channel(self) -> str:
-        ways = self.cleaned_data["ways"]
-        return Channel.BOTH if len(ways) > 1 else ways[0]
+        ways = set(self.cleaned_data["ways"])
+        return Channel.BOTH if len(ways) > 1 else ways.pop()
 
     def refuse(self, fields: Mapping[str, str]) -> None:
         for field, sentence in fields.items():

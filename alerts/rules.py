@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import ids
+from accounts.models import Account
 from accounts.sweeps import while_there_is_time
 from alerts import rule_values, rule_wishes, rule_wording, webhooks
 from alerts.models import Channel, Notification, Rule
@@ -41,27 +42,33 @@ def add(account_id: UUID, wish: Wish, *, rule_id: UUID | None = None, now: datet
     Raises rule_wishes.RuleRefused.
     """
     rule_id = rule_id or ids.uuid7()
-    known = of_account(account_id).filter(pk=rule_id).first()
-    if known is not None:
-        return known
-    rule_wishes.check(account_id, wish)
-    rule, _ = Rule.objects.get_or_create(
-        pk=rule_id, account_id=account_id,
-        defaults={
-            "kind": wish.kind, "amount": wish.amount, "channel": wish.channel,
-            "agent_id": wish.agent_id, "created_at": now,
-        },
-    )  # fmt: skip
+    with transaction.atomic():
+        _one_at_a_time(account_id)
+        known = of_account(account_id).filter(pk=rule_id).first()
+        if known is not None:
+            return known
+        rule_wishes.check(account_id, wish)
+        rule = Rule.objects.create(
+            id=rule_id, account_id=account_id, kind=wish.kind, amount=wish.amount, channel=wish.channel,
+            agent_id=wish.agent_id, created_at=now,
+        )  # fmt: skip
     evaluate_rules(account_id, now=now)
     return rule
 
 
 def change(rule: Rule, *, amount: Decimal, channel: str, now: datetime) -> None:
     """Another amount opens a new window: what is exceeded already is told again. Raises rule_wishes.RuleRefused."""
-    rule_wishes.check(rule.account_id, Wish(rule.kind, amount, channel, rule.agent_id), changed=rule)
     opened = {"told_window": "", "is_armed": True} if amount != rule.amount else {}
-    Rule.objects.filter(pk=rule.pk).update(amount=amount, channel=channel, **opened)
+    with transaction.atomic():
+        _one_at_a_time(rule.account_id)
+        rule_wishes.check(rule.account_id, Wish(rule.kind, amount, channel, rule.agent_id), changed=rule)
+        Rule.objects.filter(pk=rule.pk).update(amount=amount, channel=channel, **opened)
     evaluate_rules(rule.account_id, now=now)
+
+
+def _one_at_a_time(account_id: UUID) -> None:
+    """Until the transaction ends: else two at once pass the limit, or save one rule twice."""
+    Account.objects.select_for_update(no_key=True).get(pk=account_id)
 
 
 def remove(rule: Rule) -> None:
