@@ -15,7 +15,9 @@ from alerts.models import Delivery, Endpoint
 
 LONGEST = 500  # characters of an address
 TEST = "test"
-HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.?")
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+NUMBER = r"(?:0x[0-9a-f]*|[0-9]+)\.?$"  # what ends so is an IPv4 address in disguise: 2130706433, 0x7f.1
+HOST = re.compile(rf"(?:{LABEL}\.)*(?!{NUMBER}){LABEL}\.?")
 
 
 def refusal(url: str) -> str:
