@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from accounts import ids
 from accounts.errors import Invalid, NotFound, Problem
 from billing import ledger, selectors
-from billing.errors import InsufficientBalance, PaidBalanceRequired, SpendingFrozen
+from billing.errors import FormReused, InsufficientBalance, PaidBalanceRequired, SpendingFrozen
 from billing.money import usd, usd_balance
 from billing.selectors import Funds
 from usage import agents, rents
@@ -94,10 +94,12 @@ def rent(
 ) -> PhoneNumber:
     """Rent a number and charge its first 30 days at once, or do nothing. The same `number_id` again is one number.
 
-    Raises SpendingFrozen, PaidBalanceRequired, InsufficientBalance, AgentNotFound, TooManyAgents.
+    Raises FormReused, SpendingFrozen, PaidBalanceRequired, InsufficientBalance, AgentNotFound, TooManyAgents.
     """
     opened = ledger.look(account_id, now=now)
-    seen = PhoneNumber.objects.filter(account_id=account_id, pk=number_id).first() if number_id else None
+    seen = PhoneNumber.objects.filter(pk=number_id).first() if number_id else None
+    if seen is not None and seen.account_id != account_id:
+        raise FormReused("This form was used elsewhere. Nothing was rented; open the page anew.")
     if seen is not None:
         return seen
     _check_funds(account_id, opened, now=now)
@@ -115,7 +117,7 @@ def _check_funds(account_id: UUID, opened: ledger.Opened, *, now: datetime) -> N
             "Spending is frozen on this account. No number was rented; lift the freeze first."
         )
     if not selectors.has_paid_balance(account_id):
-        raise PaidBalanceRequired("A number needs a paid balance. Nothing was rented; add funds first.")
+        raise PaidBalanceRequired("A number needs a paid balance. Nothing was rented.")
     price = rents.price_at(now)
     if price > opened.free:
         raise InsufficientBalance(
