@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts import ids
+from billing.details_form import is_unprintable
 from usage import local_time
 from usage.agents import UNASSIGNED
 from usage.campaigns import Plan
@@ -78,8 +79,11 @@ class CampaignForm(forms.Form):
 
     def clean_name(self) -> str:
         name = unicodedata.normalize("NFC", self.cleaned_data["name"])
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        kinds = [unicodedata.category(character) for character in name]
+        if any(map(is_unprintable, name)) or not {"Cs", "Zl", "Zp"}.isdisjoint(kinds):
             raise ValidationError("A name has no control characters.")
+        if not any(kind[0] in "LNPS" for kind in kinds):
+            raise ValidationError("A name has a letter, a digit or a sign that can be seen.")
         return name
 
     def clean_starts(self) -> datetime | None:

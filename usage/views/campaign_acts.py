@@ -44,13 +44,24 @@ def launch(request: HttpRequest, row: Campaign, now: datetime) -> None:
     )
 
 
+def _is_over(request: HttpRequest, row: Campaign) -> bool:
+    """Whether there is nothing to pause or resume any more, as an old page may offer; then it says so."""
+    if row.finished_at:
+        messages.info(request, "It is finished: all its calls are placed. Nothing was changed.")
+    return row.finished_at is not None
+
+
 @_act
 def pause(request: HttpRequest, row: Campaign, now: datetime) -> None:
+    if _is_over(request, row):
+        return
     said = "Paused. Calls on the line are finished; no new one is placed until you resume it."
     attempt(request, lambda: campaigns.pause(row, now=now), said)
 
 
 @_act
 def resume(request: HttpRequest, row: Campaign, now: datetime) -> None:
+    if _is_over(request, row):
+        return
     said = "Resumed. It goes on from here: what fell due meanwhile is not placed all at once."
     attempt(request, lambda: campaigns.resume(row, now=now), said)
