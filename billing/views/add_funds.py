@@ -35,6 +35,8 @@ def add_funds(
     request: HttpRequest, pace_of: Callable[[UUID, datetime], Decimal] | None = None
 ) -> HttpResponse:
     """`pace_of(account_id, now)`: dollars spent a day, told by the composition root (billing knows no usage)."""
+    if request.account.opened_at is None:  # there is no balance before its owner confirms the email address
+        return see_other(reverse("overview"))
     cards = list(payment_methods.of_account(request.account.id))
     if request.method != "POST":
         return _add_funds_page(request, AddFundsForm(cards=cards), pace_of)

@@ -42,6 +42,8 @@ def auto_topup_page(request: HttpRequest, pace_of: PaceOf | None = None) -> Http
     now = timezone.now()
     if request.method == "POST" and not request.user.may("owner"):
         raise PermissionDenied(OWNER_ONLY)
+    if request.account.opened_at is None:  # there is no balance before its owner confirms the email address
+        return see_other(reverse("overview"))
     cards = list(payment_methods.of_account(request.account.id))
     pace = pace_of(request.account.id, now) if pace_of else None
     standing = auto_topup.standing(request.account.id, now=now)

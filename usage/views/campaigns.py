@@ -29,6 +29,7 @@ from usage.models import Agent, Campaign
 from usage.periods import Period
 from usage.reports import Row
 from usage.running import Run, RunState
+from usage.views.agents import funds_of
 
 PER_PAGE = 25
 
@@ -149,7 +150,7 @@ def _agent_of(row: Campaign) -> str:
 
 
 def _list(request: HttpRequest, form: CampaignForm, *, now: datetime) -> HttpResponse:
-    account, funds = request.account, selectors.balance_of(request.account.id)
+    account, funds = request.account, funds_of(request.account)
     voice_minute, month = rate_card.fresh().rate("voice.minute", now), _month(request, funds, now)
     found = campaigns.of_account(account.id)
     if after := request.GET.get("after", ""):
@@ -174,7 +175,7 @@ def _list(request: HttpRequest, form: CampaignForm, *, now: datetime) -> HttpRes
 
 
 def _page(request: HttpRequest, row: Campaign, form: CampaignForm, *, now: datetime) -> HttpResponse:
-    account, funds = request.account, selectors.balance_of(request.account.id)
+    account, funds = request.account, funds_of(request.account)
     card, month = rate_card.fresh(), _month(request, funds, now)
     voice_minute = card.rate("voice.minute", now)
     run = campaigns.state_of(row, funds, now=now, voice_minute=voice_minute)
