@@ -31,6 +31,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     page = selectors.inbox(request.account.id, reader=request.user, **asked)
     context = {
         "items": page.items,
+        "closed_to_reader": "" if request.user.may("admin") else reverse("add_funds"),
         "through": _newest(page),
         "newer": f"?after={page.newer}" if page.newer else "",
         "older": f"?before={page.older}" if page.older else "",

@@ -237,3 +237,14 @@ def test_it_lets_staff_read_what_was_told_and_change_nothing(client: Client, ada
     assert client.post(f"/admin/alerts/notification/{row.pk}/change/", {"title": "x"}).status_code == 403
     assert client.post(f"/admin/alerts/notification/{row.pk}/delete/", {"post": "yes"}).status_code == 403
     assert client.get("/admin/alerts/notification/add/").status_code == 403
+
+
+@pytest.mark.parametrize(("role", "leads"), [("viewer", False), ("admin", True)])
+def test_it_leads_nobody_to_a_page_that_is_closed_to_them(
+    client: Client, ada: User, bo: User, role: str, leads: bool
+) -> None:
+    say(ada.account_id, key="low", title="Low", href="/settings/billing/add-funds/", now=NOW)
+    bo.role = role
+    bo.save()
+    client.force_login(bo)
+    assert ('href="/settings/billing/add-funds/"' in page_of(client)) is leads
