@@ -106,7 +106,8 @@ class LedgerMachine(RuleBasedStateMachine):
             "granted": self.m.granted, "granted + 1": self.m.granted + NANO, "hold": hold.amount if hold else NANO,
             "all but a cent": free - CENT,
         }  # fmt: skip
-        return ZERO if at == "nothing" else max(NANO, amounts[at])
+        # Below zero "all" is nothing, and even that must be refused.
+        return ZERO if at == "nothing" or (at == "all" and self.m.paid < 0) else max(NANO, amounts[at])
 
     # -- money in and out that is not usage ------------------------------------------------------------------
     @rule(amount=cents, paid=st.booleans())
@@ -257,12 +258,14 @@ class LedgerMachine(RuleBasedStateMachine):
             self.m.refused = False
             self.m.holds.append(Held(outcome.hold_id, price, "open", self.now, self.now + lifetime))
 
-    @rule(pick=picks, amount=nanos, at=aims)
-    def extend(self, pick: int, amount: int, at: str) -> None:
+    @rule(pick=picks, amount=nanos, at=aims, late=st.booleans())
+    def extend(self, pick: int, amount: int, at: str, late: bool) -> None:
         if not self.m.holds:
             return
         self.step()
-        hold = self.m.holds[pick % len(self.m.holds)]
+        expired = [hold for hold in self.m.holds if hold.state == "expired"]
+        among = expired if late and expired else self.m.holds
+        hold = among[pick % len(among)]
         was_open, free = hold.state == "open", self.m.free(but=hold)
         price, lifetime = self.aim(at, amount, but=hold), timedelta(seconds=60)
         outcome = holds.extend(
