@@ -71,7 +71,8 @@ def _tell_finished(look: Look, campaign: Campaign) -> None:
 
 def _tell_paused(look: Look, paused: list[Campaign]) -> None:
     """By email too where no other letter says that the balance stopped something."""
-    body = f"{Why.BALANCE.label} No call is placed meanwhile, and those that fall due are not made up for in a burst."
+    why = campaigns.reason_of(Why.BALANCE, look.funds)
+    body = f"{why} No call is placed meanwhile, and those that fall due are not made up for in a burst."
     if paused:
         _tell(look, PAUSED, paused, level=Level.WARN, body=body, mail=look.funds.depleted_at is None)
 

@@ -58,6 +58,11 @@ class Why(TextChoices):
     )
 
 
+BELOW_ZERO = (
+    "Paid funds are below zero after a refund or a dispute. It goes on by itself once that is made good."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What its owner decides before the launch. `calls` and `seconds_per_call` are expected, for the estimate."""
@@ -179,7 +184,7 @@ def state_of(campaign: Campaign, funds: Funds, *, now: datetime, voice_minute: D
     why = why_paused(campaign, funds, voice_minute=voice_minute)
     if why is None:
         return Run(RunState.ACTIVE, since=campaign_times.due_since(campaign))
-    return Run(RunState.PAUSED, why.label, since=_stopped_at(campaign, funds, why))
+    return Run(RunState.PAUSED, reason_of(why, funds), since=_stopped_at(campaign, funds, why))
 
 
 def why_paused(campaign: Campaign, funds: Funds, *, voice_minute: Decimal) -> Why | None:
@@ -190,6 +195,11 @@ def why_paused(campaign: Campaign, funds: Funds, *, voice_minute: Decimal) -> Wh
         return Why.FROZEN
     short = funds.depleted_at is not None or funds.balance < voice_minute or funds.paid < 0
     return Why.BALANCE if short else None
+
+
+def reason_of(why: Why, funds: Funds) -> str:
+    """As a sentence for the customer. Below zero nothing new starts, even where granted credit would cover a call."""
+    return BELOW_ZERO if why is Why.BALANCE and funds.paid < 0 else str(why.label)
 
 
 def _stopped_at(campaign: Campaign, funds: Funds, why: Why) -> datetime | None:

@@ -109,6 +109,17 @@ def test_it_pauses_when_the_balance_is_out_and_goes_on_after_a_top_up(ada: User)
     assert rows[0] == rows[1] == rows[2]
 
 
+def test_it_says_that_paid_funds_are_below_zero(ada: User) -> None:
+    """Of a campaign that granted credit would cover: not that the balance does not."""
+    fund(ada, "5.00")
+    campaign = launched(ada)
+    ledger.grant(ada.account_id, Decimal(20), key="gift", actor="staff", reason="A gift")
+    ledger.take_back(ada.account_id, ledger.Kind.DISPUTE, Decimal("5.01"), key="d", actor="staff")
+    held = selectors.balance_of(ada.account_id)
+    run = campaigns.state_of(campaign, held, now=NOON, voice_minute=MINUTE)
+    assert (run.state, run.reason.split(" after")[0]) == ("paused", "Paid funds are below zero")
+
+
 def the_row(campaign: Campaign) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM usage_campaign WHERE id = %s", [campaign.pk])
