@@ -41,6 +41,14 @@ class SpendingFrozen(Problem):
     code = "spending_frozen"
     title = "Spending is frozen on this account."
 
+    def __init__(self, detail: str = "") -> None:
+        """`detail`: what was not done and what to do; unless told, in the words of the API."""
+        super().__init__(
+            detail
+            or "Nothing was started or charged. Once the freeze is lifted by whoever froze it, the account's owner or "
+            "staff, send this again."
+        )
+
 
 class PaidBalanceRequired(Problem):
     """Renting numbers, launching campaigns and more than one call at a time need a top-up. Nothing was done."""

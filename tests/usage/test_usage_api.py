@@ -100,6 +100,7 @@ def test_frozen_spending_stops_usage(api: ApiClient, ada: User, ada_key: str) ->
     ledger.freeze(ada.account_id, by="owner", frozen=True)
     answer = api.post(USAGE, chat(), key=ada_key)
     assert (answer.status_code, read(answer)["code"]) == (403, "spending_frozen")
+    assert read(answer)["detail"].startswith("Nothing was started or charged. Once the freeze is lifted")
 
 
 def test_record_takes_what_is_free_and_never_bills_the_rest(
