@@ -28,6 +28,10 @@ class ReadOnly(SearchById):
             return queryset.filter(account=account_id), False
         return super().get_search_results(request, queryset, term)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        """Ids that are text may not hold NUL, which PostgreSQL cannot look for."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

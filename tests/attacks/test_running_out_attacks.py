@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -188,6 +189,14 @@ def test_an_account_that_is_not_open_yet_crashes_no_page(world: World) -> None:
     for name, address in world.pages().items():
         for method in ("get", "post"):
             assert writes(signed_in(owner), method, address)[0].status_code < 500, (name, method)
+
+
+def test_nul_in_an_id_is_no_row_of_the_admin(world: World) -> None:
+    client = signed_in(User.objects.create_superuser("root@example.com", factories.PASSWORD))
+    for model in admin.site._registry:
+        rows = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert client.get(f"{rows}%00/change/").status_code in (302, 403, 404), rows
+        assert client.get(rows, {"q": "\0"}).status_code < 500, rows
 
 
 # --- Forms ----------------------------------------------------------------------------------------------------
