@@ -7,7 +7,7 @@ spending it is not even asked after every charge. A crossing that this misses is
 import time
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection
@@ -27,26 +27,7 @@ LATELY = timedelta(minutes=1)
 _quiet_until: dict[UUID, float] = {}  # time.monotonic()
 _asked_about: dict[UUID, str] = {}
 
-# Whether a rule may have to tell or be armed; what else may be news, empty for nothing; and whether all bounds are far.
-GLANCE = """
-    SELECT EXISTS (SELECT FROM alerts_rule r WHERE r.account_id = b.account_id AND CASE r.kind
-            WHEN 'balance_below' THEN CASE WHEN r.is_armed THEN b.granted + b.paid < r.amount
-                AND r.told_window <> b.last_day::text ELSE b.granted + b.paid >= r.amount END
-            WHEN 'monthly_spend' THEN r.told_window <> to_char(b.last_day, 'YYYY-MM')
-            ELSE r.told_window <> b.last_day::text END),
-        concat_ws(' ', b.depleted_at, b.refused_at, b.owner_froze_at, b.staff_froze_at,
-            CASE WHEN b.unfrozen_at > %(lately)s THEN b.unfrozen_at END,
-            CASE WHEN b.paid < 0 THEN 'below zero' END, CASE WHEN b.granted + b.paid < %(minute)s THEN 'short' END,
-            (SELECT string_agg(w.state, ',' ORDER BY w.subject) FROM alerts_watched w WHERE w.account_id = b.account_id
-                AND (
-                    w.state LIKE 'grace%%' OR w.state IN ('depleted', 'suspended', 'paused balance', 'paused frozen'))),
-            (SELECT max(t.ended_at) FROM billing_topup t WHERE t.account_id = b.account_id AND t.ended_at > %(lately)s),
-            (SELECT max(greatest(c.launched_at, c.paused_by_owner_at, c.resumed_at, c.finished_at))
-                FROM usage_campaign c WHERE c.account_id = b.account_id
-                AND greatest(c.launched_at, c.paused_by_owner_at, c.resumed_at, c.finished_at) > %(lately)s)),
-        b.granted + b.paid >= %(comfort)s + greatest(%(minute)s, (
-            SELECT max(r.amount) FROM alerts_rule r WHERE r.account_id = b.account_id AND r.kind = 'balance_below'))
-    FROM billing_balance b WHERE b.account_id = %(account)s"""
+GLANCE = "SELECT * FROM alerts_glance_1(%s, %s, %s, %s)"
 
 
 def notice(account_id: UUID) -> None:
@@ -70,12 +51,9 @@ def notice(account_id: UUID) -> None:
 
 def _glance(account_id: UUID, *, now: datetime) -> tuple[bool, str, bool]:
     minute: Decimal = rate_card.current().rate("voice.minute", now)
-    asked: dict[str, Any] = {
-        "account": account_id, "lately": now - LATELY, "minute": max(minute, CENT), "comfort": COMFORT,
-    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(GLANCE, asked)
-        row = cursor.fetchone()
+        cursor.execute(GLANCE, [account_id, now - LATELY, max(minute, CENT), COMFORT])
+        row: tuple[bool, str, bool] | None = cursor.fetchone()
     return row or (False, "", True)
 
 

@@ -44,7 +44,7 @@ def move(user: User, *, times: int = 1) -> int:
     with CaptureQueriesContext(connection) as queries:
         for _ in range(times):
             billing_changed.send(sender=None, account_id=user.account_id)
-    return len([query for query in queries if "alerts_rule" in query["sql"]])
+    return len([query for query in queries if "alerts_glance" in query["sql"]])
 
 
 def test_it_hardly_ever_looks_where_the_balance_is_comfortable(ada: User, asked: list[Any]) -> None:
