@@ -21,6 +21,7 @@ class Account(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     opened_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)  # people and notes; money stays
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
@@ -82,6 +83,62 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Whether this member's role includes `role` (viewer < admin < owner)."""
         order = [self.Role.VIEWER, self.Role.ADMIN, self.Role.OWNER]
         return order.index(self.Role(self.role)) >= order.index(self.Role(role))
+
+
+class Invitation(models.Model):
+    """A colleague asked into an account. Whoever follows the mailed link becomes a user of that account."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    account = models.ForeignKey(Account, models.CASCADE, related_name="invitations")
+    email = models.EmailField()  # always lower case
+    role = models.CharField(max_length=10, choices=User.Role.choices, default=User.Role.VIEWER)
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="invited_in_lower_case"),
+            models.UniqueConstraint(
+                fields=["account", "email"], name="one_open_invitation",
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.public("inv", self.id)
+
+
+class StaffAct(models.Model):
+    """What a member of staff did and why: written in the transaction of the act, never changed.
+
+    The account is an id without a foreign key, so that the log outlives whatever it speaks of.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    staff = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
+    )
+    act = models.CharField(max_length=40)  # a verb and a noun: "refund top-up"
+    target = models.CharField(max_length=80, blank=True)  # a public id
+    details = models.JSONField(default=dict)  # amounts as strings
+    reason = models.CharField(max_length=300, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = "staff act"
+        indexes = [models.Index(fields=["account", "-at"], name="staff_act_of_account")]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.target}"
 
 
 class Scope(models.TextChoices):

@@ -2,6 +2,7 @@
 
 from usage.models.agents import Agent
 from usage.models.charges import Charge, ChargeNote, DailySpend, Quantities, UsageType
+from usage.models.flags import Flag
 from usage.models.lines import Campaign, PhoneNumber
 from usage.models.prices import Price, RateCard, in_force
 
@@ -11,6 +12,7 @@ __all__ = [
     "Charge",
     "ChargeNote",
     "DailySpend",
+    "Flag",
     "PhoneNumber",
     "Price",
     "Quantities",
