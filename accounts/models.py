@@ -130,7 +130,7 @@ class StaffAct(models.Model):
     act = models.CharField(max_length=40)  # a verb and a noun: "refund top-up"
     target = models.CharField(max_length=80, blank=True)  # a public id
     details = models.JSONField(default=dict)  # amounts as strings
-    reason = models.CharField(max_length=300, blank=True)
+    reason = models.CharField(max_length=400, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
