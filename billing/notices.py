@@ -23,9 +23,13 @@ INSERT = """
 
 
 def tell_staff(
-    key: str, text: str, *, account_id: UUID | None = None, topup: TopUp | None = None, now: datetime
-) -> None:
-    """Tell staff once per `key` (at most 255 characters), by a row and by email, within the caller's transaction."""
+    key: str, text: str, *, account_id: UUID | None = None, topup: TopUp | None = None,
+    groups: tuple[str, ...] = (GROUP,), now: datetime,
+) -> None:  # fmt: skip
+    """Tell staff once per `key` (at most 255 characters), by a row and by email, within the caller's transaction.
+
+    The email goes to the named groups and to superusers.
+    """
     account_id = topup.account_id if topup and account_id is None else account_id
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     with transaction.atomic():
@@ -33,24 +37,34 @@ def tell_staff(
             cursor.execute(INSERT, [key, text, account_id, topup.id if topup else None, now])
             is_first = cursor.fetchone()
         if is_first:
-            _write(StaffNotice.objects.get(pk=is_first[0]), now=now)
+            _write(StaffNotice.objects.get(pk=is_first[0]), groups, now=now)
 
 
-def _write(notice: StaffNotice, *, now: datetime) -> None:
+def _write(notice: StaffNotice, groups: tuple[str, ...], *, now: datetime) -> None:
     facts: dict[str, object] = {
         "text": notice.text,
         "account": ids.public("acct", notice.account_id) if notice.account_id else "",
         "topup": ids.public("top", notice.topup_id) if notice.topup_id else "",
         "url": settings.SITE_URL + reverse("admin:billing_staffnotice_changelist"),
     }
-    for person in looking_after_payments():
+    for person in staff_of(*groups):
         mail.send(person.email, "staff_notice", facts, user=person, now=now)
 
 
 def looking_after_payments() -> QuerySet[User]:
     """Active staff of the group billing, and superusers."""
+    return staff_of(GROUP)
+
+
+def staff_of(*groups: str) -> QuerySet[User]:
+    """Active staff of any of these groups, and superusers."""
     staff = User.objects.filter(is_active=True, is_staff=True)
-    return staff.filter(Q(groups__name=GROUP) | Q(is_superuser=True)).distinct().order_by("email")
+    return staff.filter(Q(groups__name__in=groups) | Q(is_superuser=True)).distinct().order_by("email")
+
+
+def settle(key: str, *, by: str, now: datetime) -> None:
+    """What the notice of this key asked for is done."""
+    StaffNotice.objects.filter(key=key, done_at=None).update(done_at=now, done_by=by)
 
 
 def mark_done(rows: QuerySet[StaffNotice], *, staff: User, now: datetime) -> tuple[int, int]:
