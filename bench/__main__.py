@@ -1,4 +1,4 @@
-"""`bench/metering`, `overview`, `alerts` and `kills`: the services first, models need settings to be imported."""
+"""What `bench/metering` and the others start: services first, since models need settings to be imported."""
 
 import argparse
 from importlib import import_module
@@ -14,7 +14,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Prints ratios; see bench/README.md.")
-    parser.add_argument("benchmark", choices=("metering", "overview", "alerts", "kills"))
+    parser.add_argument("benchmark", choices=("metering", "batch", "overview", "alerts", "peers", "kills"))
     parser.add_argument("--rounds", type=int, default=5, help="of everything, in shuffled order (5)")
     parser.add_argument("--seconds", type=int, default=5, help="of every job in a round of metering (5)")
     parser.add_argument("--kills", type=int, default=200, help="of the worker (200)")
