@@ -31,6 +31,14 @@ class Account(models.Model):
         return ids.public("acct", self.id)
 
 
+class Emails(models.TextChoices):
+    """Which emails about the account somebody gets; what each role begins with is in accounts/recipients.py."""
+
+    ALL = "all", "Everything"
+    IMPORTANT = "important", "What matters"
+    NONE = "none", "Nothing"
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
         user = self.model(email=email.strip().lower(), **fields)
@@ -62,6 +70,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    # Empty: as the role has it (accounts/recipients.py).
+    emails = models.CharField(max_length=10, choices=Emails.choices, blank=True, default="", db_default="")
+    signed_out_at = models.DateTimeField(null=True, blank=True, editable=False)  # everywhere
 
     objects = UserManager()
     USERNAME_FIELD = "email"
@@ -78,6 +89,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def public_id(self) -> str:
         return ids.public("usr", self.id)
+
+    def get_session_auth_hash(self) -> str:
+        """Sessions begun before the person signed out everywhere end, like those before a new password."""
+        since = f"{self.signed_out_at:%Y%m%d%H%M%S%f}" if self.signed_out_at else ""
+        return f"{super().get_session_auth_hash()}{since}"
 
     def may(self, role: str) -> bool:
         """Whether this member's role includes `role` (viewer < admin < owner)."""

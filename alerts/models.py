@@ -92,12 +92,11 @@ class Notification(models.Model):
 class Reader(models.Model):
     """What one member has read and prefers; `channel` is where a rule of theirs begins.
 
-    Without a row: nothing read, subscribed, told both ways.
+    Without a row: nothing read, told both ways. Which emails reach them is their own (accounts/recipients.py).
     """
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
     read_through = models.DateTimeField(null=True)
-    unsubscribed_at = models.DateTimeField(null=True)  # from email that a rule causes
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.BOTH)
 
     def __str__(self) -> str:

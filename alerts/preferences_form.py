@@ -1,18 +1,37 @@
-"""What a member prefers: where a new rule of theirs tells, and whether optional email reaches them."""
+"""What a member prefers: which emails about the account reach them, and where a new rule of theirs tells."""
 
 from django import forms
 
+from accounts import recipients
+from accounts.models import Emails, User
+from alerts import subscriptions
 from alerts.models import Channel
+
+WORDS = {
+    Emails.ALL: "Everything: what matters, and what alert rules find",
+    Emails.IMPORTANT: "What matters: payments, and what stops and starts again",
+    Emails.NONE: "Nothing: I read it in the dashboard",
+}
 
 
 class PreferencesForm(forms.Form):
+    """`channel` is asked of those who may add rules."""
+
+    emails = forms.ChoiceField(label="Emails I get", widget=forms.RadioSelect)
     channel = forms.ChoiceField(
         label="My new alert rules tell by",
         choices=Channel.choices,
         help_text="For each rule you may choose otherwise. Rules you have stay as they are.",
     )
-    optional = forms.BooleanField(
-        label="Email me what alert rules find",
-        required=False,
-        widget=forms.CheckboxInput(attrs={"role": "switch"}),
-    )
+
+    def __init__(self, *args: object, member: User, **kwargs: object) -> None:
+        wish, channel = recipients.wish_of(member), subscriptions.channel_of(member)
+        super().__init__(*args, initial={"emails": wish, "channel": channel}, **kwargs)
+        self.fields["emails"].choices = [(wish.value, WORDS[wish]) for wish in recipients.choices_of(member)]
+        if not member.may("admin"):
+            del self.fields["channel"]
+
+    def save(self, member: User) -> None:
+        recipients.choose(member, Emails(self.cleaned_data["emails"]))
+        if "channel" in self.cleaned_data:
+            subscriptions.prefer(member, channel=self.cleaned_data["channel"])

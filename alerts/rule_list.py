@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from alerts import rule_values, rule_wording, rules, subscriptions
+from accounts import recipients
+from alerts import rule_values, rule_wording, rules
 from alerts.models import Notification, Rule
 from alerts.rule_values import Value
 
@@ -44,13 +45,13 @@ def sent(account_id: UUID) -> QuerySet[Notification]:
 
 def readers(account_id: UUID) -> str:
     """Who gets the email of a rule, in words."""
-    emails = [reader.email for reader in subscriptions.subscribed(subscriptions.readers(account_id))]
+    emails = [reader.email for reader in recipients.of_account(account_id, optional=True)]
     if len(emails) > NAMED:
         return f"to {len(emails)} people"
     return (
         f"to {' and '.join(emails)}"
         if emails
-        else "reaches nobody: all have unsubscribed, and read it in the dashboard"
+        else "reaches nobody: all chose less email, and read it in the dashboard"
     )
 
 

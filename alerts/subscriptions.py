@@ -1,31 +1,14 @@
-"""Who gets email about their account, what they prefer, and the links by which they end what is optional."""
-
-from datetime import datetime
-from uuid import UUID
+"""What alert rules find is optional email: whom it reaches, and the links by which anybody ends it."""
 
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 
-from accounts import ids
-from accounts.models import User
+from accounts import ids, recipients
+from accounts.models import Emails, User
 from alerts.models import Channel, Reader
 
-WRITTEN_TO = (User.Role.OWNER, User.Role.ADMIN)  # viewers read the dashboard
 _unsubscribing = signing.Signer(salt="alerts.unsubscribe")  # no end: an old email must still let go
-
-
-def readers(account_id: UUID) -> list[User]:
-    """The members who get the emails of their account."""
-    found = User.objects.filter(account_id=account_id, is_active=True, role__in=WRITTEN_TO)
-    return list(found.order_by("created_at", "id"))
-
-
-def subscribed(readers: list[User]) -> list[User]:
-    """Those of them whom optional email reaches."""
-    gone = Reader.objects.filter(user__in=readers).exclude(unsubscribed_at=None)
-    unsubscribed = set(gone.values_list("user_id", flat=True))
-    return [reader for reader in readers if reader.pk not in unsubscribed]
 
 
 def url(user: User) -> str:
@@ -43,17 +26,13 @@ def user_of(token: str) -> User | None:
 
 
 def wants_optional(user: User) -> bool:
-    """Whoever never said anything is subscribed."""
-    return not Reader.objects.filter(user=user).exclude(unsubscribed_at=None).exists()
+    return recipients.wish_of(user) == Emails.ALL
 
 
-def choose(user: User, *, optional: bool, now: datetime) -> None:
-    """Subscribe to optional email or unsubscribe from it; a repeat keeps the first moment."""
-    if optional:
-        Reader.objects.filter(user=user).update(unsubscribed_at=None)
-        return
-    Reader.objects.get_or_create(user=user)
-    Reader.objects.filter(user=user, unsubscribed_at=None).update(unsubscribed_at=now)
+def choose(user: User, *, optional: bool) -> None:
+    """Subscribe to optional email, or keep only what matters. Who gets less than that already stays as they are."""
+    if optional != wants_optional(user):
+        recipients.choose(user, Emails.ALL if optional else Emails.IMPORTANT)
 
 
 def channel_of(user: User) -> str:

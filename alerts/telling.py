@@ -12,7 +12,8 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts import mail as letters
-from accounts.models import Account
+from accounts import recipients
+from accounts.models import Account, User
 from alerts import subscriptions
 from alerts.models import Channel, Notification
 from billing import gateways
@@ -62,15 +63,15 @@ def _insert(told: Notification) -> bool:
 
 
 def _write_letters(told: Notification, *, optional: bool, now: datetime) -> None:
-    """Whoever unsubscribed reads it in the dashboard, also where it was meant for email alone."""
-    everybody = subscriptions.readers(told.account_id)
-    written_to = subscriptions.subscribed(everybody) if optional else everybody
+    """Whoever wants no email reads it in the dashboard, also where it was meant for email alone."""
+    written_to = recipients.of_account(told.account_id, optional=optional)
     shared = _context(told)
     for reader in written_to:
         way_out = subscriptions.url(reader) if optional else ""
-        more = {"unsubscribe": way_out}
+        more = {"unsubscribe": way_out} | _way_on(told.href, reader)
         letters.send(reader.email, "alert", shared | more, user=reader, unsubscribe=way_out, now=now)
-    told.emailed, told.in_dashboard = bool(written_to), told.in_dashboard or len(written_to) < len(everybody)
+    told.emailed = bool(written_to)
+    told.in_dashboard |= recipients.misses_any(told.account_id, written_to)
     told.save(update_fields=["emailed", "in_dashboard"])
 
 
@@ -79,13 +80,14 @@ def _context(told: Notification) -> dict[str, object]:
         "told": told,
         "letter": "emails/alert",
         "account": Account.objects.get(pk=told.account_id),
-        "button": _button(told.href),
-        "url": settings.SITE_URL + (told.href or reverse("notifications")),
         "is_rehearsal": gateways.mode() in (Mode.SANDBOX, Mode.STRIPE_TEST),
     }
 
 
-def _button(href: str) -> str:
+def _way_on(href: str, reader: User) -> dict[str, str]:
+    """The button: viewers are led to no page that is closed to them."""
     if href == reverse("add_funds"):
-        return "Add funds"
-    return "See the details" if href else "See your notifications"
+        href, label = (href, "Add funds") if reader.may("admin") else (reverse("overview"), "See the balance")
+    else:
+        label = "See the details" if href else "See your notifications"
+    return {"button": label, "url": settings.SITE_URL + (href or reverse("notifications"))}

@@ -64,7 +64,9 @@ def agreement(auto: AutoTopup) -> Facts:
 
 def _agreed_by(auto: AutoTopup) -> Facts:
     user_id = ids.parse("usr", auto.consented_by)
-    user = User.objects.filter(pk=user_id, account=auto.account_id).first() if user_id else None
+    user = (
+        User.objects.filter(pk=user_id, account=auto.account_id, is_active=True).first() if user_id else None
+    )
     return [("By", user.email)] if user else []
 
 

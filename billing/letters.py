@@ -1,16 +1,17 @@
-"""Every email about money: to the owners of an account, written in the transaction that causes it.
+"""Every email about money, to whom accounts.recipients says, written in the transaction that causes it.
 
 The sentences of a letter are in templates/emails/<name>/words.txt, one text for both of its forms; the facts below
 them are gathered here. Each letter has one button, and may have further links.
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 
-from accounts import mail
+from accounts import mail, recipients
 from accounts.models import Account, User
 from billing import gateways
 from billing import letter_facts as told
@@ -38,7 +39,8 @@ def topup_added(topup: TopUp, *, now: datetime) -> None:
 def auto_topup_on(auto: AutoTopup, *, now: datetime) -> None:
     """The owner agreed to be charged without being there: what they agreed to."""
     is_below = balance_of(auto.account_id).available < auto.threshold
-    context = {"is_below": is_below, "facts": told.agreement(auto)} | _terms(auto) | _review()
+    context = {"is_below": is_below, "facts": told.agreement(auto), "agreed_by": auto.consented_by}
+    context |= _terms(auto) | _review()
     _write(auto.account, "auto_topup_on", context, mode=auto.mode, now=now)
 
 
@@ -111,7 +113,7 @@ def _refund(refund: Refund) -> dict[str, object]:
     return {
         "amount": usd(refund.amount), "taken": usd(refund.taken), "took_all": refund.taken == refund.amount,
         "took_nothing": not refund.taken,
-        "origin": refund.origin, "is_by_hand": refund.mode == Mode.MANUAL,
+        "origin": refund.origin, "asked_by": refund.actor, "is_by_hand": refund.mode == Mode.MANUAL,
         "card": refund.topup.card_name or "where it came from", "owes": balance_of(refund.account_id).paid < 0,
         "facts": told.refund(refund), "button": "View the receipt", "url": _receipt(refund.topup),
     }  # fmt: skip
@@ -125,7 +127,9 @@ def _terms(auto: AutoTopup) -> dict[str, object]:
 
 
 def _review(more: list[tuple[str, str]] | None = None) -> dict[str, object]:
-    return {"button": "Review auto-topup", "url": _url("auto_topup"), "more": more or []}
+    return {
+        "button": "Review auto-topup", "url": _url("auto_topup"), "more": more or [], "owner_only": "auto-topup",
+    }  # fmt: skip
 
 
 def _receipt(topup: TopUp) -> str:
@@ -142,6 +146,12 @@ def _write(account: Account, name: str, context: dict[str, object], *, mode: str
         "letter": f"emails/{name}",
         "is_rehearsal": mode in (Mode.SANDBOX, Mode.STRIPE_TEST),
     }
-    owners = User.objects.filter(account=account, role=User.Role.OWNER, is_active=True)
-    for owner in owners.order_by("created_at"):
-        mail.send(owner.email, name, shared | context, user=owner, now=now)
+    for reader in recipients.of_account(account.id):
+        mail.send(reader.email, name, shared | context | _open_to(reader, context), user=reader, now=now)
+
+
+def _open_to(reader: User, context: dict[str, Any]) -> dict[str, object]:
+    """The further links without those to pages that are closed to a viewer."""
+    more = context.get("more", [])
+    may_add = reader.may("admin")
+    return {"may_add": may_add, "more": [link for link in more if may_add or link[1] != _url("add_funds")]}

@@ -63,7 +63,7 @@ def _make_customer(row: Customer) -> str:
 
 
 def _owner_email(account_id: UUID) -> str:
-    owners = User.objects.filter(account_id=account_id, role=User.Role.OWNER)
+    owners = User.objects.filter(account_id=account_id, role=User.Role.OWNER, is_active=True)
     return owners.order_by("created_at").values_list("email", flat=True)[0]
 
 

@@ -4,21 +4,21 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import mail
 from accounts.access import member
-from accounts.models import User
+from accounts.models import Emails, User
 from alerts import reading, selectors, subscriptions
 from alerts.preferences_form import PreferencesForm
 from billing.views import form_page, see_other
 
 CHOSEN = {
-    True: "Saved. What alert rules find comes by email as well.",
-    False: "Saved. What alert rules find no longer comes by email. It is listed here.",
+    Emails.ALL: "Saved. You get every email, also what alert rules find.",
+    Emails.IMPORTANT: "Saved. What alert rules find no longer comes by email. It is listed here.",
+    Emails.NONE: "Saved. No email about the account reaches you. Everything is listed here.",
 }
 
 
@@ -37,8 +37,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "older": f"?before={page.older}" if page.older else "",
         "per_page": selectors.PER_PAGE,
         "notes": _notes(request.user),
-        "form": _preferences(request.user),
-        "is_written_to": request.user.may("admin"),
+        "form": PreferencesForm(member=request.user),
     }
     return render(request, "alerts/notifications.html", context)
 
@@ -67,21 +66,15 @@ def read_notifications(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@member(role="admin")
+@member()
 def choose_email(request: HttpRequest) -> HttpResponse:
-    form = PreferencesForm(request.POST)
+    form = PreferencesForm(request.POST, member=request.user)
     if form.is_valid():
-        subscriptions.prefer(request.user, channel=form.cleaned_data["channel"])
-        subscriptions.choose(request.user, optional=form.cleaned_data["optional"], now=timezone.now())
-        messages.success(request, CHOSEN[form.cleaned_data["optional"]])
+        form.save(request.user)
+        messages.success(request, CHOSEN[Emails(form.cleaned_data["emails"])])
     else:
-        messages.error(request, "Nothing was saved. Choose how new rules tell, then save again.")
+        messages.error(request, "Nothing was saved. Choose which emails you get, then save again.")
     return see_other(reverse("notifications"))
-
-
-def _preferences(user: User) -> PreferencesForm:
-    wants_optional = subscriptions.wants_optional(user)
-    return PreferencesForm(initial={"channel": subscriptions.channel_of(user), "optional": wants_optional})
 
 
 @csrf_exempt  # a mail program sends this form (RFC 8058); the signed link is the permission
@@ -94,6 +87,6 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "alerts/unsubscribe.html", {"is_unknown": True}, status=404)
     if request.method == "POST":
         wants = request.POST.get("subscribe") == "yes"
-        subscriptions.choose(user, optional=wants, now=timezone.now())
+        subscriptions.choose(user, optional=wants)
     context = {"wants_optional": subscriptions.wants_optional(user), "was_sent": request.method == "POST"}
     return render(request, "alerts/unsubscribe.html", context)

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from accounts.models import Mail, User
+from accounts import recipients
+from accounts.models import Emails, Mail, User
 from alerts import reading, selectors, subscriptions
 from alerts.models import Channel, Notification, Reader
 from tests import factories
@@ -186,38 +187,64 @@ def test_it_shows_the_time_of_the_account(browser: Client, ada: User) -> None:
     assert "1 Mar, 14:30" in page_of(browser)
 
 
-def test_it_lets_a_member_choose_optional_email(browser: Client, ada: User) -> None:
-    assert browser.post(f"{PAGE}email/", {"channel": "both"}).status_code == 303
-    assert subscriptions.wants_optional(ada) is False
+def wish_of(user: User) -> str:
+    """As it is kept now."""
+    return recipients.wish_of(User.objects.get(pk=user.pk))
+
+
+def test_it_lets_a_member_choose_their_emails(browser: Client, ada: User) -> None:
+    assert browser.post(f"{PAGE}email/", {"channel": "both", "emails": "important"}).status_code == 303
+    assert wish_of(ada) == Emails.IMPORTANT
     page = page_of(browser)
     assert "no longer comes by email" in page
-    assert " checked" not in page
-    browser.post(f"{PAGE}email/", {"channel": "both", "optional": "on"})
-    assert subscriptions.wants_optional(ada) is True
+    assert re.search(r'value="important"[^>]* checked', page)
+    browser.post(f"{PAGE}email/", {"channel": "both", "emails": "all"})
+    assert wish_of(ada) == Emails.ALL
 
 
 def test_it_remembers_where_new_rules_begin(browser: Client, ada: User, bo: User) -> None:
     assert subscriptions.channel_of(ada) == Channel.BOTH
-    browser.post(f"{PAGE}email/", {"channel": "dashboard", "optional": "on"})
+    browser.post(f"{PAGE}email/", {"channel": "dashboard", "emails": "all"})
     assert (subscriptions.channel_of(ada), subscriptions.channel_of(bo)) == (Channel.DASHBOARD, Channel.BOTH)
     assert '<option value="dashboard" selected>' in page_of(browser)
 
 
-@pytest.mark.parametrize("channel", [None, "", "pigeon", "💥" * 4_000])
-def test_it_saves_nothing_that_it_does_not_know(browser: Client, ada: User, channel: str | None) -> None:
-    browser.post(f"{PAGE}email/", {"channel": channel} if channel is not None else {})
+@pytest.mark.parametrize("field", ["channel", "emails"])
+@pytest.mark.parametrize("value", [None, "", "pigeon", "💥" * 4_000])
+def test_it_saves_nothing_that_it_does_not_know(
+    browser: Client, ada: User, field: str, value: str | None
+) -> None:
+    sent = {"channel": "dashboard", "emails": "important"} | {field: value}
+    browser.post(f"{PAGE}email/", {name: text for name, text in sent.items() if text is not None})
     assert "Nothing was saved" in page_of(browser)
-    assert subscriptions.wants_optional(ada) is True
+    assert (wish_of(ada), subscriptions.channel_of(ada)) == (Emails.ALL, Channel.BOTH)
 
 
-def test_it_offers_a_viewer_no_email(client: Client, ada: User, bo: User) -> None:
+def test_it_always_writes_to_an_owner_about_money(browser: Client, ada: User) -> None:
+    assert 'value="none"' not in page_of(browser)
+    browser.post(f"{PAGE}email/", {"channel": "both", "emails": "none"})
+    assert "Nothing was saved" in page_of(browser)
+    assert wish_of(ada) == Emails.ALL
+
+
+def test_it_lets_a_viewer_subscribe(client: Client, ada: User, bo: User) -> None:
+    """A viewer adds no rules, so nobody asks where a new one tells."""
     client.force_login(bo)
-    tell_many(ada, 1)
     page = page_of(client)
-    assert titles(page) == ["Told 000"]
-    assert "Email goes to the owners and admins" in page
-    assert "Email me" not in page
-    assert client.post(f"{PAGE}email/", {"channel": "both"}).status_code == 403
+    assert "Viewers get none unless" in page
+    assert 'name="channel"' not in page
+    assert client.post(f"{PAGE}email/", {"emails": "all", "channel": "email"}).status_code == 303
+    assert (wish_of(bo), subscriptions.channel_of(bo)) == (Emails.ALL, Channel.BOTH)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "role", "gets"),
+    [("none", "owner", "important"), ("", "viewer", "none"), ("", "admin", "all"), ("all", "viewer", "all")],
+)
+def test_it_follows_the_role_where_it_must(bo: User, chosen: str, role: str, gets: str) -> None:
+    """What a member chose survives a new role, but an owner always gets what matters."""
+    bo.emails, bo.role = chosen, role
+    assert recipients.wish_of(bo) == gets
 
 
 def test_it_says_when_email_does_not_reach_its_reader(browser: Client, ada: User) -> None:

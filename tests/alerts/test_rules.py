@@ -324,7 +324,7 @@ def test_it_goes_the_way_that_was_chosen(rich: User, channel: str, by_email: int
 
 
 def test_who_unsubscribed_gets_no_email(rich: User) -> None:
-    subscriptions.choose(rich, optional=False, now=NOON)
+    subscriptions.choose(rich, optional=False)
     rule(rich, Kind.BALANCE_BELOW, "150.00", now=NOON)
     assert "Balance dropped below $150.00" not in mailbox.subjects("ada@example.com")
     assert told(rich) == ["Balance dropped below $150.00"]

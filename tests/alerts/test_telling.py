@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.models import Mail, User
+from accounts import recipients
+from accounts.models import Emails, Mail, User
 from alerts import selectors, subscriptions
 from alerts.models import Channel, Notification
 from alerts.telling import tell
@@ -123,7 +124,7 @@ def test_it_writes_to_owners_and_admins_who_are_still_there(ada: User, bo: User,
 
 def test_it_leaves_out_who_unsubscribed_where_that_is_possible(ada: User) -> None:
     al = factories.member(ada.account, email="al@example.com", role="admin")
-    subscriptions.choose(ada, optional=False, now=NOW)
+    subscriptions.choose(ada, optional=False)
     say(ada.account_id, optional=True)
     assert (letters(ada), letters(al)) == ([], ["Your agents are paused"])
     assert selectors.unread(ada) == 1
@@ -131,9 +132,26 @@ def test_it_leaves_out_who_unsubscribed_where_that_is_possible(ada: User) -> Non
     assert letters(ada) == ["Your agents are paused"]
 
 
+def test_it_writes_to_a_viewer_who_wants_it(ada: User, bo: User) -> None:
+    """Without a way to a page that is closed to viewers."""
+    subscriptions.choose(bo, optional=True)
+    say(ada.account_id, href="/settings/billing/add-funds/")
+    text = Mail.objects.get(to=bo.email).text
+    assert "because you are a viewer of the account" in text
+    assert "Choose which emails you get" in text
+    assert "/add-funds/" not in text
+
+
+def test_it_lists_what_an_admin_wanted_no_email_about(ada: User) -> None:
+    al = factories.member(ada.account, email="al@example.com", role="admin")
+    recipients.choose(al, Emails.NONE)
+    assert say(ada.account_id, channel=Channel.EMAIL) is True
+    assert (len(letters(ada)), letters(al), selectors.unread(al)) == (1, [], 1)
+
+
 def test_it_loses_nothing_that_was_meant_for_email_alone(ada: User, cy: User) -> None:
     """Nobody's unsubscribing makes a rule tell nobody: the dashboard has it then."""
-    subscriptions.choose(ada, optional=False, now=NOW)
+    subscriptions.choose(ada, optional=False)
     for owner in (ada, cy):
         assert say(owner.account_id, optional=True, channel=Channel.EMAIL) is True
     assert (len(letters(ada)), selectors.unread(ada)) == (0, 1)

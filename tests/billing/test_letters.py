@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from accounts.models import Mail, User
+from accounts import recipients
+from accounts.models import Emails, Mail, User
 from billing import auto_topup, holds, ledger, letters, topups
 from billing.declines import SENTENCES, sentence_of
 from billing.gateways import HARD_DECLINES
@@ -259,8 +260,13 @@ def test_it_tells_of_a_refund(ada: User) -> None:
 
 
 def test_it_tells_of_a_refund_that_its_owner_asked_for(ada: User) -> None:
-    mail = told(letters.refunded, refund_of(added(ada), origin=Refund.Origin.CUSTOMER), now=NOON)
-    assert_says(mail, "As you asked, we are paying back $25.00.")
+    asked = refund_of(added(ada), origin=Refund.Origin.CUSTOMER, actor=ada.public_id)
+    assert_says(told(letters.refunded, asked, now=NOON), "As you asked, we are paying back $25.00.")
+    factories.member(ada.account, email="al@example.com", role=User.Role.ADMIN)
+    letters.refunded(asked, now=NOON)
+    assert_says(
+        Mail.objects.get(to="al@example.com"), "As an owner of your account asked, we are paying back"
+    )
 
 
 def test_it_tells_what_of_a_refund_the_balance_paid(ada: User) -> None:
@@ -326,16 +332,45 @@ def test_it_escapes_names_in_html_alone(ada: User) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in Mail.objects.get(subject__contains="added to").html
 
 
-def test_it_writes_to_the_owners_alone(ada: User, bo: User, cy: User) -> None:
-    """Every active owner, and no admin, viewer, former owner or stranger."""
+def test_it_writes_to_owners_and_admins(ada: User, bo: User, cy: User) -> None:
+    """Every active owner and admin, and no viewer, former owner or stranger."""
     factories.member(ada.account, email="second@example.com", role=User.Role.OWNER)
     factories.member(ada.account, email="admin@example.com", role=User.Role.ADMIN)
     former = factories.member(ada.account, email="former@example.com", role=User.Role.OWNER)
     former.is_active = False
     former.save()
     every_letter(ada)
-    assert set(Mail.objects.values_list("to", flat=True)) == {ada.email, "second@example.com"}
+    assert set(Mail.objects.values_list("to", flat=True)) == {
+        ada.email,
+        "second@example.com",
+        "admin@example.com",
+    }
     assert Mail.objects.filter(to="second@example.com").count() == 8
+
+
+def test_it_writes_to_whom_the_members_choices_say(ada: User, bo: User) -> None:
+    """A viewer may subscribe, an admin may not want it, an owner always hears of the money."""
+    al = factories.member(ada.account, email="al@example.com", role=User.Role.ADMIN)
+    recipients.choose(bo, Emails.IMPORTANT)
+    for member in (ada, al):
+        recipients.choose(member, Emails.NONE)
+    every_letter(ada)
+    assert set(Mail.objects.values_list("to", flat=True)) == {ada.email, bo.email}
+
+
+@pytest.mark.parametrize(("role", "may_add"), [("admin", True), ("viewer", False)])
+def test_it_asks_nobody_for_what_they_may_not_do(ada: User, role: str, may_add: bool) -> None:
+    reader = factories.member(ada.account, email="al@example.com", role=role)
+    recipients.choose(reader, Emails.ALL)
+    every_letter(ada)
+    stopped = Mail.objects.get(to=reader.email, subject__startswith="Auto-topup is off")
+    assert_says(stopped, "Only an owner of the account can change auto-topup.", f"{role} of the account")
+    for form in forms_of(Mail.objects.get(to=reader.email, subject__startswith="Auto-topup is on")):
+        assert "An owner of your account agreed that we charge" in form
+        assert "change your password" not in form
+    for mail in Mail.objects.filter(to=reader.email):
+        assert ("/add-funds/" in mail.text) <= may_add
+        assert "/settings/notifications/" in mail.text
 
 
 def test_it_writes_nothing_for_what_did_not_happen(ada: User) -> None:
