@@ -24,15 +24,19 @@ _lock = threading.Lock()
 _recent: dict[tuple[Any, ...], float] = {}  # until when (time.monotonic()) a repeat says nothing new
 
 
-def nudge(task: Task, *args: Any, countdown: float = 0) -> None:
-    """Ask for `task(*args)` in `countdown` seconds; until then this process does not ask for the same again.
+def nudge(
+    task: Task, *args: Any, countdown: float = 0, quiet: float = 0, caused_by: str | None = None
+) -> None:
+    """Ask for `task(*args)` in `countdown` seconds; until then, or for `quiet`, this process does not ask again.
 
     Call it after the commit (`transaction.on_commit`): the task re-reads the facts, so the first ask covers
-    all that is committed before it runs.
+    all that is committed before it runs. `caused_by`: the request, where it is not the current one.
     """
-    if countdown and _already_asked((task.name, *args), countdown):
+    pause = max(countdown, quiet)
+    if pause and _already_asked((task.name, *args), pause):
         return
-    redis_link.ask(lambda _: _publish(task, args, countdown), otherwise=None)
+    request_id = caused_by or current_request_id()
+    redis_link.ask(lambda _: _publish(task, args, countdown, request_id), otherwise=None)
 
 
 def _already_asked(key: tuple[Any, ...], seconds: float) -> bool:
@@ -46,7 +50,7 @@ def _already_asked(key: tuple[Any, ...], seconds: float) -> bool:
         return False
 
 
-def _publish(task: Task, args: tuple[Any, ...], countdown: float) -> None:
+def _publish(task: Task, args: tuple[Any, ...], countdown: float, request_id: str) -> None:
     try:
         with _producers().acquire(block=True, timeout=settings.REDIS_TIMEOUT) as producer:
             task.apply_async(
@@ -54,7 +58,7 @@ def _publish(task: Task, args: tuple[Any, ...], countdown: float) -> None:
                 countdown=countdown or None,
                 producer=producer,
                 retry=False,
-                headers={"request_id": current_request_id()},
+                headers={"request_id": request_id},
             )
     except (KombuError, OSError) as error:
         raise redis.ConnectionError(f"publishing {task.name}: {error}") from error

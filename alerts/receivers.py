@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
+from accounts import afterwards
 from accounts.models import Account
 from accounts.signals import account_opened
 from alerts import noticing, rules, watched
@@ -22,4 +23,4 @@ def give_the_first_rule(account_id: UUID, **_: object) -> None:
 @receiver(billing_changed)
 def look_for_news(account_id: UUID, **_: object) -> None:
     """After every commit that moved money or a hold, and every refusal."""
-    noticing.notice(account_id)
+    afterwards.soon(noticing.look, account_id)

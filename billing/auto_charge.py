@@ -16,7 +16,6 @@ from billing import (
     auto_due,
     auto_outcomes,
     auto_topup,
-    crossings,
     gateways,
     installation,
     ledger,
@@ -60,7 +59,6 @@ def save(account_id: UUID, wish: Wish, *, actor: str, now: datetime) -> AutoTopu
         ledger.lock(account_id)
         auto = _store(account_id, wish, actor=actor, now=now)
         auto_topup.supersede(account_id, now=now)
-    crossings.forget(account_id)
     _go_on(auto)
     return auto
 

@@ -3,6 +3,7 @@
 Asked without a lock it tells a page; under the account's Balance lock it decides (auto_charge).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,7 +32,6 @@ MAY_BE_DUE = """
     AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= %s)
     AND NOT EXISTS (SELECT FROM billing_topup t
         WHERE t.account_id = a.account_id AND t.origin = 'auto' AND t.next_look_at IS NOT NULL)"""
-FAR = "b.granted + b.paid - b.held >= a.threshold * 1.25"
 ON = "FROM billing_autotopup a JOIN billing_balance b USING (account_id) WHERE a.enabled"
 
 
@@ -135,24 +135,10 @@ def month_start(now: datetime, timezone: str, *, months_ahead: int = 0) -> datet
 # --- A quick look before the whole rule -----------------------------------------------------------------------
 
 
-def who_may_be_due(*, now: datetime) -> list[UUID]:
-    """The accounts that are worth a decision."""
+def who_may_be_due(*, now: datetime, among: Iterable[UUID] | None = None) -> list[UUID]:
+    """The accounts, of all or of some, that are worth a decision. One query by primary keys."""
+    some = "" if among is None else "AND a.account_id = ANY(%s)"
+    asked = [now] if among is None else [now, list(among)]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT a.account_id {ON} AND {MAY_BE_DUE} ORDER BY a.account_id", [now])
+        cursor.execute(f"SELECT a.account_id {ON} AND {MAY_BE_DUE} {some} ORDER BY a.account_id", asked)
         return [account_id for (account_id,) in cursor.fetchall()]
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """An account whose auto-topup is on. `far`: well above the threshold, so that nothing is near."""
-
-    may_be_due: bool
-    far: bool
-
-
-def glance(account_id: UUID, *, now: datetime) -> Glance | None:
-    """Whether one account is worth a decision; null while its auto-topup is off. One query by primary keys."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {MAY_BE_DUE}, {FAR} {ON} AND a.account_id = %s", [now, account_id])
-        row = cursor.fetchone()
-    return Glance(*row) if row else None

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
+from accounts import afterwards
 from accounts.models import Account
 from accounts.signals import account_opened
 from billing import crossings, grants, ledger
@@ -22,4 +23,4 @@ def open_the_balance(account_id: UUID, **_: object) -> None:
 @receiver(billing_changed)
 def look_at_auto_topup(account_id: UUID, **_: object) -> None:
     """After every commit that moved money or a hold."""
-    crossings.notice(account_id)
+    afterwards.soon(crossings.look, account_id)

@@ -8,7 +8,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import redis_link
+from accounts import afterwards, redis_link
 from accounts.models import User
 from tests import factories
 from tests.api_client import ApiClient
@@ -49,6 +49,14 @@ def copy_rows_of_migrations() -> list[str]:
 def fresh_redis() -> None:
     """What one test counted (sign-ins of 127.0.0.1, say) is no business of the next."""
     redis_link.ask(lambda server: server.flushdb(), otherwise=None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No thread looks into the database between tests: `afterwards.flush()` does now what it would do."""
+    monkeypatch.setattr(afterwards, "_wake", lambda: None)
+    yield
+    afterwards._waiting.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Many workers, sweeps and owners at the same moment: one payment, by what the rows say under the lock."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -11,12 +10,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from accounts import afterwards, nudges
 from accounts.models import User
 from billing import auto_charge, auto_due, crossings, gateways, ledger, payment_methods, topups
 from billing.auto_topup import Wish
 from billing.gateways import Payment
 from billing.gateways.sandbox import SandboxGateway
 from billing.models import AutoTopup, SandboxPayment, TopUp
+from billing.tasks import attempt_auto_topup
 from tests.billing.paying import LosesAnswers, Silent, clock, credits, in_parallel, save_card
 from tests.billing.topping_up import (
     HOUR,
@@ -28,12 +29,10 @@ from tests.billing.topping_up import (
     letters,
     row,
     run_low,
-    set_balance,
     watching,
 )
 from thinnest_billing.sweeping import STEPS
 
-REAL_CLOCK = time.monotonic
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -177,59 +176,72 @@ def test_forms_charges_and_settlements_at_once_never_deadlock(ada: User) -> None
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was published."""
     published: list[Any] = []
-    monkeypatch.setattr(crossings, "nudge", lambda task, *args, **_: published.append((task.name, *args)))
+
+    def publish(task: Any, args: tuple[str, ...], *_: object) -> None:
+        if task is attempt_auto_topup:
+            published.append((task.name, *args))
+
+    monkeypatch.setattr(nudges, "_publish", publish)
+    monkeypatch.setattr(nudges, "_recent", {})
     return published
+
+
+def moves(user: User, balance: Decimal) -> None:
+    """To this balance, and a second passes."""
+    run_low(user, balance)
+    afterwards.flush()
 
 
 def test_a_crossing_is_noticed_right_after_its_commit(ada: User, asked: list[Any]) -> None:
     watching(ada)
-    run_low(ada, Decimal(10))
+    moves(ada, Decimal(10))
     assert asked == []
-    run_low(ada, Decimal("9.99"))
+    moves(ada, Decimal("9.99"))
     assert asked == [("billing.tasks.attempt_auto_topup", str(ada.account_id))]
 
 
-def test_nothing_is_published_or_asked_while_it_is_off(
-    ada: User, asked: list[Any], django_assert_num_queries: Any
-) -> None:
-    run_low(ada)
-    with django_assert_num_queries(0):
-        crossings.notice(ada.account_id)
+def test_nothing_is_published_while_it_is_off(ada: User, asked: list[Any]) -> None:
+    moves(ada, Decimal(1))
     assert asked == []
 
 
-def test_far_above_the_threshold_it_looks_every_ten_seconds(
-    ada: User, asked: list[Any], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
-) -> None:
-    """A busy account does not pay for a query with each of its charges."""
+def test_it_is_noticed_however_far_the_balance_was_a_moment_ago(ada: User, asked: list[Any]) -> None:
+    """S27: nobody trusts what was so some seconds before."""
     watching(ada)
-    with django_assert_num_queries(1):
-        for _ in range(100):
-            crossings.notice(ada.account_id)
-    run_low(ada)
-    assert asked == []
-    monkeypatch.setattr(crossings.time, "monotonic", lambda: REAL_CLOCK() + crossings.FAR_FOR)
-    crossings.notice(ada.account_id)
+    moves(ada, Decimal(49))
+    moves(ada, Decimal(9))
     assert len(asked) == 1
+
+
+def test_many_accounts_are_looked_at_in_one_query(
+    ada: User, cy: User, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1):
+        crossings.look({ada.account_id: "-", cy.account_id: "-"})
 
 
 def test_at_a_limit_it_asks_every_five_seconds(ada: User, asked: list[Any]) -> None:
     watching(ada, monthly_limit=Decimal(25))
     for _ in range(20):
-        run_low(ada)
-        set_balance(ada.account_id, Decimal(2))
+        moves(ada, Decimal(1))
+        moves(ada, Decimal(2))
     assert len(asked) == 1
+    nudges._recent = {key: until - crossings.QUIET for key, until in nudges._recent.items()}  # they pass
+    moves(ada, Decimal(1))
+    assert len(asked) == 2
 
 
 def test_nothing_is_published_while_nothing_can_come_of_it(ada: User, asked: list[Any]) -> None:
     """An open one, a rest after a decline, a freeze."""
     watching(ada)
     AutoTopup.objects.update(next_attempt_at=clock() + HOUR)
-    run_low(ada)
+    moves(ada, Decimal(1))
     AutoTopup.objects.update(next_attempt_at=None)
     ledger.freeze(ada.account_id, by="staff", frozen=True)
+    afterwards.flush()
     assert asked == []
     ledger.freeze(ada.account_id, by="staff", frozen=False)
+    afterwards.flush()
     assert len(asked) == 1
 
 

@@ -13,6 +13,7 @@ import time_machine
 from django.forms.models import model_to_dict
 from django.http import HttpResponse
 
+from accounts import afterwards
 from accounts.models import User
 from alerts import deliveries, noticing, selectors, tasks
 from alerts.models import Delivery
@@ -73,6 +74,7 @@ class Business:
 
     def work(self) -> None:
         """The worker does what it was asked to."""
+        afterwards.flush()
         while self.asked:
             name, account_id = self.asked.pop(0)
             {task.name: task for task in (tasks.evaluate_account, attempt_auto_topup)}[name](account_id)
@@ -87,10 +89,7 @@ def business(monkeypatch: pytest.MonkeyPatch) -> Business:
     hear = lambda task, *args, **_: made.asked.append((task.name, *args))  # noqa: E731
     for module in (noticing, crossings):
         monkeypatch.setattr(module, "nudge", hear)
-        monkeypatch.setattr(module, "_quiet_until", {})
     monkeypatch.setattr(noticing, "_asked_about", {})
-    for module, pause in ((noticing, "ASKED_FOR"), (crossings, "ASKED_FOR"), (crossings, "FAR_FOR")):
-        monkeypatch.setattr(module, pause, 0.0)  # here the messages of a day come within a second
     monkeypatch.setattr(
         sweeping, "STEPS", tuple(step for step in sweeping.STEPS if step is not deliveries.deliver)
     )
