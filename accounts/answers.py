@@ -25,6 +25,7 @@ def problem(request: HttpRequest, error: Problem) -> HttpResponse:
     """A refusal as RFC 9457 problem+json."""
     content = json.dumps(error.body(logs.current_request_id()))
     response = HttpResponse(content, status=error.status, headers=error.headers)
+    response.refusal = error.code  # counted by /metrics
     response._has_been_logged = True  # refusals are no warnings; a 500 is logged where it happened
     return _sized(response, "application/problem+json")
 

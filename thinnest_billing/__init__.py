@@ -8,3 +8,5 @@ May import every app; nobody imports it. Two signals tie the apps together, each
 - `billing.signals.billing_changed`: after commit, whenever money or a hold moved. Listeners re-read what they
   need.
 """
+
+__version__ = "0.1.0"

@@ -12,6 +12,7 @@ env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 # --- Where and how it runs ---------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # former keys, while they are rotated
 SITE_URL = env.url_of("SITE_URL", "http", "https", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL.startswith("https://") else []
@@ -34,6 +35,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "thinnest_billing.metrics.measuring.measure",
     "accounts.middleware.request_id",
     "accounts.middleware.plain_cookies",
     "django.middleware.security.SecurityMiddleware",
@@ -98,7 +100,7 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # a load balancer asks in plain HTTP
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, in plain HTTP
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = (
@@ -159,6 +161,9 @@ SELLER_NAME = env.str("SELLER_NAME", default="thinnest")
 SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="", multiline=True)  # lines, parted by \n
 SELLER_TAX_ID = env.str("SELLER_TAX_ID", default="")
 
+# --- Support ----------------------------------------------------------------------------------------------
+FLAG_ANSWER_DAYS = env.int("FLAG_ANSWER_DAYS", default=2)  # working days; what members are promised
+
 # --- Limits of the API (2-api has the table) ----------------------------------------------------------------
 RATE_ACCOUNT_KEY = env.int("RATE_ACCOUNT_KEY", default=600)  # requests a minute
 RATE_PLATFORM_KEY = env.int("RATE_PLATFORM_KEY", default=60_000)
@@ -180,6 +185,9 @@ LIMIT_RULES = 50  # an account
 
 # --- Webhooks to the platform -------------------------------------------------------------------------------
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)  # endpoints in our own network
+
+# --- Metrics ----------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # what Prometheus sends; without it there is no /metrics
 
 # --- Logs -------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "plain", default="plain" if DEBUG else "json")

@@ -10,12 +10,14 @@ from billing.views.auto_topup import auto_topup_page
 from thinnest_billing import frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs
+from thinnest_billing.metrics.page import metrics
 
 urlpatterns = [
     path("billing/docs", api_docs, name="api_docs"),
     path("billing/", api.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics),
     path("theme/", frame.theme, name="theme"),
     path("", RedirectView.as_view(pattern_name="overview")),
     path("settings/billing/", overview.overview, name="overview"),

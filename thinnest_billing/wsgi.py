@@ -9,6 +9,8 @@ django.setup(set_prefix=False)
 
 from thinnest_billing import startup  # noqa: E402  needs Django
 from thinnest_billing.handler import Handler  # noqa: E402
+from thinnest_billing.metrics import counting  # noqa: E402
 
 startup.refuse_wrong_payments()
+counting.start()
 application = Handler()
