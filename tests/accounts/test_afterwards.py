@@ -83,12 +83,14 @@ def test_it_takes_a_thousand_at_once_and_forgets_beyond_its_room(monkeypatch: py
 
 
 CHILD = """
-import os, sys, time
+import os
+import sys
+import time
 from uuid import UUID
 from accounts import afterwards
 
 def tell(causes):
-    print(sys.argv[1], os.getpid() == parent, len(causes), flush=True)
+    os.write(1, f"{sys.argv[1]} {os.getpid() == parent} {len(causes)}\n".encode())
 
 parent = os.getpid()
 afterwards.soon(tell, UUID(int=1))
