@@ -82,7 +82,7 @@ def test_it_takes_a_thousand_at_once_and_forgets_beyond_its_room(monkeypatch: py
     assert seen == [1000, 1000, 500]
 
 
-CHILD = """
+CHILD = r"""
 import os
 import sys
 import time
