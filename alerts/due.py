@@ -88,6 +88,9 @@ DUE = f"""
             {KNOWN} left(d.id, 40)
         WHERE d.status <> '' AND NOT d.status LIKE 'warning\\_%%'
             AND w.state IS DISTINCT FROM CASE WHEN d.status IN ('won', 'lost') THEN d.status ELSE 'opened' END
+        UNION ALL
+        SELECT b.account_id FROM b JOIN usage_flag f USING (account_id) {KNOWN} f.id::text {BEGAN}
+        WHERE f.answered_at > since.at AND w.state IS DISTINCT FROM f.outcome
     )
     SELECT account_id FROM due GROUP BY account_id ORDER BY random()"""  # so that one that fails is not always first
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.models import Account
 from accounts.sweeps import while_there_is_time
-from alerts import balance_facts, campaign_facts, due, number_facts, payment_facts, rules, watched
+from alerts import balance_facts, campaign_facts, due, flag_facts, number_facts, payment_facts, rules, watched
 from billing.errors import NoBalance
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ def tell_facts(account_id: UUID, *, now: datetime) -> None:
     balance_facts.tell_balance(look)
     number_facts.tell_numbers(look)
     campaign_facts.tell_campaigns(look)
+    flag_facts.tell_flags(look)
 
 
 def evaluate_due(*, now: datetime) -> None:

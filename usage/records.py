@@ -21,7 +21,7 @@ from billing import claims
 from billing.models import LedgerEntry, TopUp
 from usage import charges, wording
 from usage.agents import UNASSIGNED
-from usage.models import Charge, ChargeNote
+from usage.models import Charge, ChargeNote, Flag
 from usage.reports import CATEGORIES, CATEGORY_OF
 
 Kind = LedgerEntry.Kind
@@ -31,6 +31,11 @@ KINDS_OF = {  # the types of a record that is no charge, as people choose them
     "return": [Kind.REFUND, Kind.DISPUTE, Kind.DISPUTE_WON, Kind.REVERSAL],
 }
 PER_PAGE = 25
+MARKS = {
+    Flag.Outcome.OPEN: "Flagged",
+    Flag.Outcome.EXPLAINED: "Explained",
+    Flag.Outcome.REVERSED: "Given back",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,12 @@ class Record:
     amount: Decimal
     after: Decimal
     source: Charge | LedgerEntry
+    flag: str = ""  # what became of the last question about it (Flag.Outcome), empty if nobody asked
+
+    @property
+    def mark(self) -> str:
+        """What the list says of a flag; the money that came back has a line of its own."""
+        return MARKS.get(self.flag, "")
 
     @property
     def url(self) -> str:
@@ -113,20 +124,26 @@ def told(account_id: UUID, rows: Sequence[Charge | LedgerEntry]) -> list[Record]
     spent = [row for row in rows if isinstance(row, Charge)]
     names = charges.names_of(account_id, {row.agent_id for row in spent})
     notes = notes_of(row.id for row in spent)
+    flags = flags_of(account_id, (row.id for row in spent))
     topups = topups_of(account_id, [row for row in rows if isinstance(row, LedgerEntry)])
     return [
-        of_charge(row, agent=names.get(row.agent_id, ""), note=notes.get(row.reverses or row.id, ""))
+        of_charge(
+            row,
+            agent=names.get(row.agent_id, ""),
+            note=notes.get(row.reverses or row.id, ""),
+            flag=flags.get(row.id, ""),
+        )
         if isinstance(row, Charge)
         else of_entry(row, topup=topups.get(row.key))
         for row in rows
     ]
 
 
-def of_charge(charge: Charge, *, agent: str, note: str = "") -> Record:
+def of_charge(charge: Charge, *, agent: str, note: str = "", flag: str = "") -> Record:
     category = CATEGORY_OF[charge.type]
     return Record(
         charge.public_id, charge.recorded_at, category, CATEGORIES[category], agent or UNASSIGNED,
-        wording.subject(charge, note), wording.quantity(charge), -charge.cost, charge.balance_after, charge,
+        wording.subject(charge, note), wording.quantity(charge), -charge.cost, charge.balance_after, charge, flag,
     )  # fmt: skip
 
 
@@ -140,6 +157,12 @@ def of_entry(entry: LedgerEntry, *, topup: TopUp | None = None) -> Record:
 def notes_of(charge_ids: Iterable[UUID]) -> dict[UUID, str]:
     found = ChargeNote.objects.filter(charge_id__in=list(charge_ids))
     return dict(found.values_list("charge_id", "text"))
+
+
+def flags_of(account_id: UUID, charge_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What became of the last flag of each charge that has one."""
+    found = Flag.objects.filter(account_id=account_id, charge_id__in=list(charge_ids))
+    return dict(found.order_by("created_at", "id").values_list("charge_id", "outcome"))
 
 
 def topups_of(account_id: UUID, entries: Iterable[LedgerEntry]) -> dict[str, TopUp]:

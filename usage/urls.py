@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from usage.views import agent, agents, campaign_acts, campaigns, phone_numbers, pricing, records
+from usage.views import agent, agents, campaign_acts, campaigns, flags, phone_numbers, pricing, records
 
 urlpatterns = [
     path("settings/billing/records/", records.record_list, name="records"),
     path("settings/billing/records.csv", records.records_csv, name="records_csv"),
     path("settings/billing/records/<str:public_id>/", records.record, name="record"),
+    path("settings/billing/records/<str:public_id>/flag/", flags.flag_record, name="flag_record"),
+    path(
+        "settings/billing/records/<str:public_id>/flag/withdraw/", flags.withdraw_flag, name="withdraw_flag"
+    ),
     path("settings/agents/", agents.agent_list, name="agents"),
     path("settings/agents/<str:public_id>/", agent.agent, name="agent"),
     path("settings/billing/pricing/", pricing.pricing, name="pricing"),

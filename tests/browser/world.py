@@ -16,9 +16,9 @@ from billing.auto_topup import Wish
 from billing.models import BillingDetails, Refund, TopUp
 from tests import factories
 from tests.usage import events
-from usage import agents, campaigns, metering, phone_numbers
+from usage import agents, campaigns, flags, metering, phone_numbers
 from usage.campaigns import Plan
-from usage.models import Agent, Campaign
+from usage.models import Agent, Campaign, Charge
 
 DAY = timedelta(days=1)
 SUPPORT, SALES, LONG = map(
@@ -40,6 +40,7 @@ def populate() -> dict[str, User]:
     tell_all(ada, now=now)
     watch(ada, now=now)
     plan_campaigns(ada, now=now)
+    ask_about_charges(ada, bo, now=now)
     cy = factories.owner("cy@example.net", name="Cy's shop", timezone="America/New_York", now=now)
     di = factories.owner("di@example.org", name="Di's desk", now=now - 3 * DAY)
     run_out(di, now=now)
@@ -139,6 +140,17 @@ def plan_campaigns(ada: User, *, now: datetime) -> None:
         elif name == "Over":
             campaigns.finish(row, now=now)
     campaigns.create(ada.account_id, Plan("x" * 80, None, 1_000_000, 86_400), now=now)
+
+
+def ask_about_charges(ada: User, bo: User, *, now: datetime) -> None:
+    """An open flag, one that was explained, and one whose charge was given back."""
+    staff = User.objects.create_superuser("eve@example.com", factories.PASSWORD)
+    for outcome in ("open", "explained", "reversed"):
+        event = events.chat(f"ada-{outcome}", agent=SUPPORT)
+        charge = Charge.objects.get(pk=metering.record(ada.account_id, event, now=now).charge_id)
+        asked = flags.flag(ada.account_id, charge, by=bo, text=f"{LONG_WORD}?", now=now)
+        if outcome != "open":
+            flags.answer(asked, staff=staff, outcome=outcome, text=f"{LONG_WORD}.", now=now)
 
 
 def stop_campaign(di: User, *, now: datetime) -> None:

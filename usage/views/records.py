@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,9 +14,10 @@ from django.views.decorators.http import require_safe
 from accounts import ids, limits
 from accounts.access import member
 from billing.models import LedgerEntry, TopUp
-from usage import explanation, exports, periods, records
+from usage import explanation, exports, flags, periods, records
+from usage.flag_form import FlagForm
 from usage.forms import RecordsForm
-from usage.models import Agent, Charge
+from usage.models import Agent, Charge, Flag
 
 EXPORTS_PER_HOUR, HOUR = 10, 3_600
 FILTERS = ("from", "to", "type", "agent")
@@ -81,12 +83,35 @@ def record(request: HttpRequest, public_id: str) -> HttpResponse:
     """A charge explained, or another entry of the ledger."""
     if public_id.startswith("entry_"):
         return _entry(request, public_id)
+    return charge_page(request, mine(request, public_id), FlagForm())
+
+
+def mine(request: HttpRequest, public_id: str) -> Charge:
+    """A charge of the reader's account; somebody else's is none."""
     charge = Charge.objects.filter(account=request.account, id=ids.parse("bill", public_id)).first()
     if charge is None:
         raise Http404
+    return charge
+
+
+def url(charge: Charge) -> str:
+    return reverse("record", args=[charge.public_id])
+
+
+def charge_page(request: HttpRequest, charge: Charge, form: FlagForm) -> HttpResponse:
+    """A charge with its arithmetic, and what members asked about it; `form` asks anew."""
     told = explanation.explain(charge)
-    line = records.of_charge(charge, agent=told.agent.name if told.agent else "", note=told.note)
-    return render(request, "usage/record.html", {"told": told, "charge": charge, "record": line})
+    found = list(flags.of_charge(charge))
+    context = {
+        "told": told,
+        "charge": charge,
+        "record": records.of_charge(charge, agent=told.agent.name if told.agent else "", note=told.note),
+        "form": form,
+        "flags": found,
+        "may_flag": not (told.original or told.reversal or (found and found[0].outcome == Flag.Outcome.OPEN)),
+        "answer_days": settings.FLAG_ANSWER_DAYS,
+    }
+    return render(request, "usage/record.html", context)
 
 
 def _entry(request: HttpRequest, public_id: str) -> HttpResponse:
