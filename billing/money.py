@@ -96,3 +96,9 @@ def usd_exact(amount: Decimal) -> str:
     digits = f"{abs(amount):,.9f}".rstrip("0")
     whole, _, fraction = digits.partition(".")
     return f"{MINUS if amount < 0 else ''}${whole}.{fraction.ljust(2, '0')}"
+
+
+def usd_rate(rate: Decimal) -> str:
+    """What one unit cost on average: two to four decimals, `$4.0125`, `$0.10`; `<$0.0001` for a trace."""
+    rounded = rate.quantize(TENTH_OF_MILL, ROUND_HALF_UP)
+    return usd_exact(rounded) if rounded or not rate else usd4(rate)

@@ -59,7 +59,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     days = reports.daily(account.id, thirty)
     standing = standing_of(account.id, now=now)
     rented = list(phone_numbers.rented(account.id))
-    a_day, _ = reports.pace(days, today=today, born=born(account))
+    a_day, _ = reports.pace(days, today=today, born=periods.born(account))
     context = {
         "notes": banners(account, funds, standing, rented, reader=request.user, now=now),
         "funds": funds,
@@ -68,7 +68,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "may_save": request.user.may("owner"),
         "next_in": advice.next_in(standing, a_day),
         "advice": advice.advice(standing, a_day),
-        "runway": reports.runway(funds.balance, days, today=today, born=born(account)),
+        "runway": reports.runway(funds.balance, days, today=today, born=periods.born(account)),
         "worth": calculator.worth(
             settings.TOPUP_MIN if funds.available < CENT else funds.available, rate_card.fresh(), now
         ),
@@ -102,16 +102,12 @@ def announced(account: Account, rented: list[PhoneNumber], funds: Funds, *, now:
     return rent_wording.announcement(coming, timezone=account.timezone, now=now) if coming else ""
 
 
-def born(account: Account) -> date:
-    return periods.local_day(account.opened_at or account.created_at, account.timezone)
-
-
 def pace(account_id: UUID, now: datetime) -> Decimal:
     """Dollars a day, the mean that the runway is made of; 0 when nothing was spent."""
     account = Account.objects.get(pk=account_id)
     today = periods.today(account.timezone, funds_of(account_id).last_day, now=now)
     days = reports.daily(account_id, periods.last_days(reports.RUNWAY_DAYS + 1, today=today))
-    return reports.pace(days, today=today, born=born(account))[0]
+    return reports.pace(days, today=today, born=periods.born(account))[0]
 
 
 def drawn(days: Daily) -> Chart | None:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from billing.money import ZERO
-from usage.reports import CATEGORIES, Amounts, Row, categories, cut_to, finest, shown
+from usage.reports import CATEGORIES, Amounts, Row, categories, cut_to, cut_to_sum, finest, shown
 
 Grid = dict[str, Amounts]  # day -> category -> dollars
 
@@ -43,10 +43,11 @@ class Chart:
     series: list[Row]
     total: Cell
     summary: str
+    unit: str  # what one bar is: day or month
 
 
-def chart(days: Mapping[date, Amounts]) -> Chart:
-    """Raises nothing: a period without usage is a chart of zeros."""
+def chart(days: Mapping[date, Amounts], *, unit: str = "day") -> Chart:
+    """Raises nothing: a period without usage is a chart of zeros. With months, `days` are their first days."""
     exact = {day.isoformat(): _all_three(amounts) for day, amounts in days.items()}
     sums = {day: sum(row.values(), ZERO) for day, row in exact.items()}
     total = sum(sums.values(), ZERO)
@@ -58,14 +59,24 @@ def chart(days: Mapping[date, Amounts]) -> Chart:
     grid = cut_grid(exact, rows=day_totals, columns={row.slug: row.total for row in series}, step=step)
     made = [
         Day(
-            f"{day.day} {day:%b}",
+            f"{day.day} {day:%b}" if unit == "day" else f"{day:%b} {day.year}",
             [Cell(grid[name][slug], exact[name][slug], step) for slug in CATEGORIES],
             Cell(day_totals[name], sums[name], step),
         )
         for day, name in zip(days, exact, strict=True)
     ]
     whole = Cell(sum(day_totals.values(), ZERO), total, step)
-    return Chart(made, series, whole, _summary(len(made), whole, series))
+    return Chart(made, series, whole, _summary(len(made), unit, whole, series), unit)
+
+
+def by_month(days: Mapping[date, Amounts]) -> dict[date, Amounts]:
+    """The same amounts by the first days of their months."""
+    months: dict[date, Amounts] = {}
+    for day, amounts in days.items():
+        month = months.setdefault(day.replace(day=1), {})
+        for category, cost in amounts.items():
+            month[category] = month.get(category, ZERO) + cost
+    return months
 
 
 def cut_grid(exact: Grid, *, rows: Amounts, columns: Amounts, step: Decimal) -> Grid:
@@ -74,7 +85,7 @@ def cut_grid(exact: Grid, *, rows: Amounts, columns: Amounts, step: Decimal) -> 
     Each row is cut by itself; where that leaves a column too large, single steps move within a row to a column that
     is too small, wherever that distorts least.
     """
-    grid = {name: _cut_row(cells, rows[name], step) for name, cells in exact.items()}
+    grid = {name: cut_to_sum(cells, rows[name], step) for name, cells in exact.items()}
     off = {c: sum((row[c] for row in grid.values()), ZERO) - total for c, total in columns.items()}
     while any(off.values()):
         source, target = max(off, key=off.__getitem__), min(off, key=off.__getitem__)
@@ -83,16 +94,6 @@ def cut_grid(exact: Grid, *, rows: Amounts, columns: Amounts, step: Decimal) -> 
             grid[row][column] += change
             off[column] += change
     return grid
-
-
-def _cut_row(cells: Amounts, total: Decimal, step: Decimal) -> Amounts:
-    """A row's cells cut to its total, which may be a step away from the row's own rounding."""
-    cut = cut_to(cells, step)
-    while missing := total - sum(cut.values(), ZERO):
-        change = step if missing > 0 else -step
-        worst = max(cut, key=lambda column: (cells[column] - cut[column]) * (1 if missing > 0 else -1))
-        cut[worst] += change
-    return cut
 
 
 def _distortion(exact: Amounts, cut: Amounts, source: str, target: str) -> tuple[bool, Decimal]:
@@ -105,6 +106,8 @@ def _all_three(amounts: Amounts) -> Amounts:
     return {slug: amounts.get(slug, ZERO) for slug in CATEGORIES}
 
 
-def _summary(count: int, total: Cell, series: list[Row]) -> str:
+def _summary(count: int, unit: str, total: Cell, series: list[Row]) -> str:
     parts = ", ".join(f"{row.name.lower()} {row.shown}" for row in series)
-    return f"Stacked bars of daily spend over {count} days. Total {total.shown}: {parts}."
+    adjective = "daily" if unit == "day" else "monthly"
+    bars = f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"Stacked bars of {adjective} spend over {bars}. Total {total.shown}: {parts}."

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from accounts.errors import Invalid
+from accounts.models import Account
 
 DAY = timedelta(days=1)
 NAMED = {"day": 10, "month": 7, "year": 4}  # how much of an ISO date names it
@@ -31,6 +32,11 @@ class Period:
 
 def local_day(at: datetime, timezone: str) -> date:
     return at.astimezone(ZoneInfo(timezone)).date()
+
+
+def born(account: Account) -> date:
+    """The account's first day."""
+    return local_day(account.opened_at or account.created_at, account.timezone)
 
 
 def midnight(day: date, timezone: str) -> datetime:

@@ -138,6 +138,16 @@ def cut_to(amounts: Amounts, step: Decimal) -> Amounts:
     return {name: amount / scale for name, amount in cut.items()}
 
 
+def cut_to_sum(amounts: Amounts, total: Decimal, step: Decimal) -> Amounts:
+    """Amounts cut to a total that is given, which may be a step away from their own rounding."""
+    cut = cut_to(amounts, step)
+    while missing := total - sum(cut.values(), ZERO):
+        change = step if missing > 0 else -step
+        worst = max(cut, key=lambda name: (amounts[name] - cut[name]) * (1 if missing > 0 else -1))
+        cut[worst] += change
+    return cut
+
+
 def percentages(amounts: Mapping[str, Decimal]) -> dict[str, int]:
     """Whole percents that add up to 100; none while reversals leave nothing or less than nothing."""
     total = sum(amounts.values(), ZERO)
