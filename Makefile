@@ -1,9 +1,15 @@
 # Two commands: `make run` and `make test`. Each installs what it needs into .venv, pinned by hash.
 .DEFAULT_GOAL := help
-.PHONY: help run test stripe-world check lock clean
+.PHONY: help run test test-pgbouncer stripe-world check lock clean
 PY := .venv/bin/python
 # Settings for what only reads the code and never connects.
 OFFLINE := ENV_FILE=/dev/null SECRET_KEY=- DATABASE_URL=postgres://localhost/- REDIS_URL=redis://localhost
+# What must hold through PgBouncer: usage, holds, batches, reports, exports, top-ups, refunds, admin, sweep, races.
+POOLED := tests/journeys/test_pgbouncer.py tests/journeys/test_sweep_alone.py tests/attacks/test_races_of_running_out.py \
+  $(addprefix tests/usage/test_,concurrency.py usage_api.py holds_api.py batch_api.py exports.py overview.py \
+    verify_ledger.py phone_number_races.py) \
+  $(addprefix tests/billing/test_,topup_api.py topup_sweep.py auto_topup_races.py settle.py refunds.py disputes.py \
+    billing_admin.py) tests/accounts/test_admin.py
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 help:              ## this list
@@ -14,6 +20,9 @@ run: .venv/trial   ## everything on this machine: PostgreSQL, Redis, web, worker
 
 test: .venv/dev    ## the whole suite on a real PostgreSQL and Redis of its own (ARGS="-k topup" picks)
 	@$(PY) -m pytest -n logical --maxprocesses 8 $(ARGS)
+
+test-pgbouncer: .venv/dev   ## the paths of the money through PgBouncer in transaction mode (needs pgbouncer)
+	@TEST_PGBOUNCER=yes $(PY) -m pytest --reuse-db -n logical --maxprocesses 4 $(POOLED) $(ARGS)
 
 stripe-world: .venv/dev   ## payments against a replica of Stripe (STRIPE_WORLD=its address, or a Python that has it: docs/payments.md)
 	@test -n "$(STRIPE_WORLD)" || { echo "Set STRIPE_WORLD to the address of a world, or to a Python that has it: docs/payments.md says how."; exit 1; }

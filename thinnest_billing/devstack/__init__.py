@@ -5,5 +5,6 @@
 - `trial`: the data and environment of `make run` and `manage.py`.
 - `welcome`: the demo account of `make run` and what a newcomer is told.
 - `runner`: `python -m thinnest_billing.devstack`, which is `make run`.
+- `pooling`: PgBouncer before the tests' cluster.
 - `testing`: the pytest plugin.
 """

@@ -2,7 +2,7 @@
 
 Named in pyproject.toml (`-p thinnest_billing.devstack.testing`), so plain `pytest` and IDEs have it too.
 Tests never use DATABASE_URL, which may be production: their own throw-away servers, or TEST_DATABASE_URL and
-TEST_REDIS_URL.
+TEST_REDIS_URL. With TEST_PGBOUNCER they reach their PostgreSQL through PgBouncer.
 """
 
 import atexit
@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
+from thinnest_billing.devstack.pooling import PgBouncer
 from thinnest_billing.devstack.processes import ROOT
 from thinnest_billing.devstack.services import Postgres, Valkey
 from thinnest_billing.devstack.trial import PROJECT
@@ -125,13 +126,18 @@ def start_services() -> None:
     fcntl.flock(lock, fcntl.LOCK_SH)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(lambda: lock)  # keeps the file open, and so the lock held
+    postgres = Postgres(folder / "pg", throwaway=True)
     for name, service in (
-        ("TEST_DATABASE_URL", Postgres(folder / "pg", throwaway=True)),
+        ("TEST_DATABASE_URL", postgres),
         ("TEST_REDIS_URL", Valkey(folder / "redis", throwaway=True)),
     ):
         if not os.environ.get(name):
             os.environ[name] = service.start()
             atexit.register(service.stop)
+    if os.environ.get("TEST_PGBOUNCER") and postgres.folder:
+        pool = PgBouncer(folder / "pgbouncer", postgres=str(postgres.folder))
+        os.environ["TEST_DATABASE_URL"] = pool.start()
+        atexit.register(pool.stop)
 
 
 def remove_leftovers() -> None:
