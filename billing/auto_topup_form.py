@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from billing.amounts import Amount
 from billing.auto_topup import Standing, Wish
 from billing.models import PaymentMethod
 from billing.money import CENT, ZERO, usd
@@ -19,14 +20,14 @@ NOT_CENTS = "Use dollars and whole cents, such as 25.00."
 NO_CONSENT = "Please tick this first: we may charge your card by ourselves only if you say so."
 
 
-def dollars(label: str) -> forms.DecimalField:
+def dollars(label: str) -> Amount:
     messages = {
         "required": NOT_DOLLARS, "invalid": NOT_DOLLARS, "max_digits": NOT_DOLLARS,
         "max_whole_digits": NOT_DOLLARS, "max_decimal_places": NOT_CENTS,
     }  # fmt: skip
     shown = {"step": "0.01", "inputmode": "decimal", "autocomplete": "off"}
     widget = forms.NumberInput(attrs=shown)
-    return forms.DecimalField(
+    return Amount(
         label=label, max_digits=12, decimal_places=2, error_messages=messages, widget=widget
     )
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from accounts import ids
 from billing import topup_limits
+from billing.amounts import Amount
 from billing.models import PaymentMethod, TopUp
 from billing.money import CENT, usd
 from billing.topups import Order
@@ -32,7 +33,7 @@ class TopUpId(forms.CharField):
 class AddFundsForm(forms.Form):
     topup = TopUpId(initial=lambda: ids.public("top", ids.uuid7()))
     preset = forms.ChoiceField(label="Amount", required=False, initial="25")
-    amount = forms.DecimalField(label="Other amount", required=False)
+    amount = Amount(label="Other amount", required=False)
     method = forms.ChoiceField(label="Pay with")
     save_card = forms.BooleanField(label="Save the new card for later", required=False)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts import ids
+from billing.amounts import WholeNumber
 from billing.details_form import is_unprintable
 from usage import local_time
 from usage.agents import UNASSIGNED
@@ -23,7 +24,7 @@ FURTHEST = timedelta(days=366)
 LOCAL = "%Y-%m-%dT%H:%M"  # as browsers send and want a local time
 
 
-class Quantity(forms.IntegerField):
+class Quantity(WholeNumber):
     def __init__(self, label: str, *, most: int, help_text: str = "") -> None:
         sentence = f"Enter a whole number from 1 to {most:,}."
         errors = dict.fromkeys(("required", "invalid", "min_value", "max_value"), sentence)

@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts import ids
+from billing.amounts import WholeNumber
 from usage.agents import UNASSIGNED
 from usage.calculator import Expected
 from usage.models import Agent
@@ -95,7 +96,7 @@ def _agent(choice: str) -> tuple[UUID | None] | None:
     return (None,) if choice == NOBODY else (ids.parse("agent", choice),)
 
 
-class Count(forms.IntegerField):
+class Count(WholeNumber):
     """A whole number, zero unless told."""
 
     def __init__(self, label: str, *, most: int, initial: int = 0) -> None:

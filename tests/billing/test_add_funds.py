@@ -106,7 +106,7 @@ def test_it_lets_a_typed_amount_replace_the_preset(ada: User, browser: Client) -
         ("25.005", "Use dollars and whole cents"),
         ("abc", "Type an amount such as 25.00."),
         ("NaN", "Type an amount such as 25.00."),
-        ("1e400", "The largest amount is $1,000.00."),
+        ("1e400", "Type an amount such as 25.00."),
         ("9" * 40, "The largest amount is $1,000.00."),
     ],
 )
