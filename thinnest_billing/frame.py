@@ -14,12 +14,11 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from alerts import selectors as told
 from billing import gateways, sandbox_views
-from billing.errors import NoBalance
-from billing.selectors import Funds, balance_of
+from thinnest_billing.glance import NOTHING, Glance, glance
 
 THEMES = ("light", "dark")
+DEVICE = "device"  # whatever it prefers
 YEAR = 60 * 60 * 24 * 365  # seconds
 WORKSPACE = (
     ("agents", "Agents", "bot"),
@@ -33,6 +32,7 @@ SETTINGS = (
 )
 BILLING_TABS = (
     ("overview", "Overview"),
+    ("usage", "Usage"),
     ("records", "Records"),
     ("receipts", "Receipts"),
     ("payment_methods", "Payment methods"),
@@ -105,17 +105,9 @@ class Frame:
         return [link for link in (*self.workspace, *self.settings, *self.tabs[1:]) if link.current]
 
     @cached_property
-    def funds(self) -> Funds | None:
-        try:
-            return balance_of(self.account_id) if self.account_id else None
-        except NoBalance:
-            return None
-
-    @cached_property
-    def unread(self) -> int:
-        """What the bell counts."""
-        user = self.request.user
-        return told.unread(user) if user.is_authenticated else 0
+    def glance(self) -> Glance:
+        """The balance of the chip, the count of the bell, and the stamp that an open page compares."""
+        return glance(self.request.user) if self.account_id else NOTHING
 
     @property
     def sandbox(self) -> bool:
@@ -138,7 +130,7 @@ def frame(request: HttpRequest) -> dict[str, Frame]:
 
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
-    """Remember light or dark in a cookie and go back where the button was pressed."""
+    """Remember light or dark in a cookie, or forget it ("device"), and go back where the button was pressed."""
     chosen = request.POST.get("theme", "")
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
@@ -146,6 +138,8 @@ def theme(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back, status=303)
     if chosen in THEMES:
         response.set_cookie("theme", chosen, max_age=YEAR, samesite="Lax", secure=settings.HTTPS)
+    elif chosen == DEVICE:
+        response.delete_cookie("theme", samesite="Lax")
     return response
 
 
@@ -153,7 +147,6 @@ class BareFrame(Frame):
     """The frame that asks neither session nor database."""
 
     account_id = None
-    funds = None
 
     @property
     def layout(self) -> str:

@@ -14,20 +14,14 @@ from django.db import connection
 
 from accounts import ids
 from billing.money import ZERO
-from usage import reports, units
+from usage import charges, reports, units
 from usage.agents import UNASSIGNED
-from usage.charges import TYPES_OF
+from usage.charges import NOBODY, SERVICES, TYPES_OF
 from usage.periods import Period
 from usage.reports import CATEGORIES, CATEGORY_OF, WITHOUT_MODEL, Amounts, Row
 from usage.units import Units
 
 KEYS = {"category": "u.type", "agent": "u.agent_id", "model": "u.model", "day": "u.type"}
-NOBODY = "none"  # how an address names usage without an agent
-SERVICES = {  # how an address names what has no model: its type, and what pages call it
-    "voice-minutes": "voice",
-    "phone-numbers": "number",
-    "knowledge-ingestion": "knowledge",
-}
 SPENT = """
     SELECT grouping(u.day) = 1, u.is_now, u.day, u.type, {key}, sum(u.cost), sum(u.uncollected), sum(u.count)::bigint,
         sum(u.input_tokens)::bigint, sum(u.output_tokens)::bigint, sum(u.retrieval_queries)::bigint,
@@ -133,8 +127,7 @@ def _filters(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         (values["agent"],) = wanted.agent
     if wanted.service:
         only += " AND d.type = %(type)s AND d.model = %(model)s"
-        values["type"] = SERVICES.get(wanted.service, "chat")
-        values["model"] = "" if wanted.service in SERVICES else wanted.service
+        values |= charges.of_service(wanted.service)
     return only, values
 
 

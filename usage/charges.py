@@ -14,6 +14,12 @@ TYPES_OF = {  # rent of a phone number belongs to voice
     "voice": [UsageType.VOICE, UsageType.NUMBER],
     "knowledge": [UsageType.KNOWLEDGE],
 }
+NOBODY = "none"  # how an address names usage without an agent
+SERVICES = {  # how an address names what is charged without a model
+    "voice-minutes": UsageType.VOICE,
+    "phone-numbers": UsageType.NUMBER,
+    "knowledge-ingestion": UsageType.KNOWLEDGE,
+}
 # How far an account's stored day may be from the UTC date of the same moment: its own time zone, and a day that
 # never goes back when the account moves to another one.
 ZONES = timedelta(hours=14)
@@ -22,13 +28,17 @@ T = TypeVar("T", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which charges. `agents`: of one agent, (None,) for those without any; `since` and `until`: stored days."""
+    """Which charges. `agent`: of one, (None,) for those without any; `since` and `until`: stored days.
+
+    `service`: a model or one of SERVICES.
+    """
 
     type: str = ""
     agent: tuple[UUID | None] | None = None
     model: str = ""
     since: date | None = None
     until: date | None = None
+    service: str = ""
 
 
 def matching(account_id: UUID, wanted: Filter) -> QuerySet[Charge]:
@@ -38,7 +48,15 @@ def matching(account_id: UUID, wanted: Filter) -> QuerySet[Charge]:
     if wanted.agent is not None:
         (agent_id,) = wanted.agent
         found = found.filter(agent_id=agent_id) if agent_id else found.filter(agent_id=None)
+    if wanted.service:
+        found = found.filter(**of_service(wanted.service))
     return found.filter(model=wanted.model) if wanted.model else found
+
+
+def of_service(service: str) -> dict[str, str]:
+    """What a charge of a model, or of one of SERVICES, is marked with."""
+    type = SERVICES.get(service)
+    return {"type": type.value, "model": ""} if type else {"type": UsageType.CHAT.value, "model": service}
 
 
 def within(rows: QuerySet[T], since: date | None, until: date | None) -> QuerySet[T]:

@@ -34,10 +34,10 @@ FORMULA = (
 
 def csv_of(account_id: UUID, wanted: Wanted) -> Iterator[bytes]:
     """The records of the page with the same filters, all of them, newest first. Amounts are exact, times UTC."""
-    yield _written([COLUMNS])
+    yield written([COLUMNS])
     rows = records.rows_of(account_id, wanted, size=AT_ONCE)
     while rows:
-        yield _written(_row(record) for record in records.told(account_id, rows))
+        yield written(_row(record) for record in records.told(account_id, rows))
         rows = records.rows_of(account_id, wanted, before=rows[-1].recorded_at, size=AT_ONCE)
 
 
@@ -46,7 +46,7 @@ def defused(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
-def _written(rows: Iterable[Iterable[object]]) -> bytes:
+def written(rows: Iterable[Iterable[object]]) -> bytes:
     page = StringIO()
     csv.writer(page).writerows(rows)
     return page.getvalue().encode()

@@ -12,8 +12,10 @@ from accounts import ids
 from billing.amounts import WholeNumber
 from usage.agents import UNASSIGNED
 from usage.calculator import Expected
+from usage.charges import NOBODY, SERVICES
 from usage.models import Agent
 from usage.records import Wanted
+from usage.reports import WITHOUT_MODEL
 
 TYPES = (
     ("", "All types"),
@@ -23,7 +25,6 @@ TYPES = (
         (("topup", "Top-ups"), ("credit", "Grants and corrections"), ("return", "Refunds and disputes")),
     ),
 )
-NOBODY = "none"
 
 
 class Day(forms.DateField):
@@ -55,6 +56,30 @@ def _in_utc(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+class Choice(forms.ChoiceField):
+    def __init__(self, label: str, choices: Sequence[Any], *, otherwise: str) -> None:
+        messages = {"invalid_choice": otherwise}
+        super().__init__(label=label, choices=choices, required=False, error_messages=messages)
+
+
+class AgentChoice(Choice):
+    def __init__(self, agents: Sequence[Agent]) -> None:
+        named = ((agent.public_id, agent.name) for agent in agents)
+        choices = [("", "All agents"), *named, (NOBODY, UNASSIGNED)]
+        super().__init__(
+            "Agent", choices, otherwise="Choose an agent of the list: your account has no other."
+        )
+
+
+class ModelChoice(Choice):
+    """A model, or what is charged without one."""
+
+    def __init__(self, models: Sequence[str]) -> None:
+        services = [(slug, WITHOUT_MODEL[type]) for slug, type in SERVICES.items()]
+        choices = [("", "All models"), ("Models", [(name, name) for name in models]), ("Services", services)]
+        super().__init__("Model", choices, otherwise="Choose a model of the list: no other was ever priced.")
+
+
 class RecordsForm(forms.Form):
     """Filters in the URL. `from` and `to` are local days, both included."""
 
@@ -62,16 +87,12 @@ class RecordsForm(forms.Form):
     before = Moment()
     after = Moment()
 
-    def __init__(self, data: Mapping[str, Any], *, agents: Sequence[Agent]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, agents: Sequence[Agent], models: Sequence[str]) -> None:
         super().__init__(data, label_suffix="")
-        choices = [
-            ("", "All agents"),
-            *((agent.public_id, agent.name) for agent in agents),
-            (NOBODY, UNASSIGNED),
-        ]
         self.fields["from"] = Day("From")
         self.fields["to"] = Day("To")
-        self.fields["agent"] = forms.ChoiceField(choices=choices, required=False)
+        self.fields["agent"] = AgentChoice(agents)
+        self.fields["model"] = ModelChoice(models)
 
     def clean(self) -> dict[str, Any]:
         found = self.cleaned_data
@@ -83,14 +104,14 @@ class RecordsForm(forms.Form):
     @property
     def wanted(self) -> Wanted:
         found = self.cleaned_data
-        return Wanted(found["type"], _agent(found["agent"]), found["from"], found["to"])
+        return Wanted(found["type"], agent_chosen(found["agent"]), found["from"], found["to"], found["model"])
 
     @property
     def is_filtered(self) -> bool:
-        return any(self.data.get(name) for name in ("from", "to", "type", "agent"))
+        return any(self.data.get(name) for name in ("from", "to", "type", "agent", "model"))
 
 
-def _agent(choice: str) -> tuple[UUID | None] | None:
+def agent_chosen(choice: str) -> tuple[UUID | None] | None:
     if not choice:
         return None
     return (None,) if choice == NOBODY else (ids.parse("agent", choice),)

@@ -46,6 +46,7 @@ class Wanted:
     agent: tuple[UUID | None] | None = None
     since: date | None = None
     until: date | None = None
+    service: str = ""  # a model or one of charges.SERVICES; leaves only charges, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +189,11 @@ def _uuids(keys: Iterable[str]) -> list[UUID]:
 def _sources(account_id: UUID, wanted: Wanted) -> list[QuerySet[Charge] | QuerySet[LedgerEntry]]:
     sources: list[QuerySet[Charge] | QuerySet[LedgerEntry]] = []
     if not wanted.type or wanted.type in CATEGORIES:
-        chosen = charges.Filter(wanted.type, wanted.agent, "", wanted.since, wanted.until)
+        chosen = charges.Filter(
+            wanted.type, wanted.agent, since=wanted.since, until=wanted.until, service=wanted.service
+        )
         sources.append(charges.matching(account_id, chosen))
-    if wanted.agent is None and wanted.type not in CATEGORIES:
+    if wanted.agent is None and not wanted.service and wanted.type not in CATEGORIES:
         sources.append(entries(account_id, wanted))
     return sources
 

@@ -139,8 +139,9 @@ def cut_to(amounts: Amounts, step: Decimal) -> Amounts:
 
 
 def cut_to_sum(amounts: Amounts, total: Decimal, step: Decimal) -> Amounts:
-    """Amounts cut to a total that is given, which may be a step away from their own rounding."""
-    cut = cut_to(amounts, step)
+    """Amounts rounded so that they make a total that is given, which may be a step away from their own rounding."""
+    scale = CENT / step
+    cut = {name: money.spent_cents(amount * scale) / scale for name, amount in amounts.items()}
     while missing := total - sum(cut.values(), ZERO):
         change = step if missing > 0 else -step
         worst = max(cut, key=lambda name: (amounts[name] - cut[name]) * (1 if missing > 0 else -1))

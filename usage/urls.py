@@ -2,9 +2,24 @@
 
 from django.urls import path
 
-from usage.views import agent, agents, campaign_acts, campaigns, flags, phone_numbers, pricing, records
+from usage.views import (
+    agent,
+    agents,
+    campaign_acts,
+    campaigns,
+    flags,
+    phone_numbers,
+    pricing,
+    records,
+    statement,
+    usage,
+)
 
 urlpatterns = [
+    path("settings/billing/usage/", usage.usage, name="usage"),
+    path("settings/billing/usage.csv", usage.usage_csv, name="usage_csv"),
+    path("settings/billing/statement/", statement.statement, name="statement"),
+    path("settings/billing/statement.csv", statement.statement_csv, name="statement_csv"),
     path("settings/billing/records/", records.record_list, name="records"),
     path("settings/billing/records.csv", records.records_csv, name="records_csv"),
     path("settings/billing/records/<str:public_id>/", records.record, name="record"),

@@ -7,40 +7,17 @@ from urllib.parse import urlencode
 
 from django import forms
 
-from accounts import ids
 from usage import spans
-from usage.agents import UNASSIGNED
-from usage.breakdown import NOBODY, SERVICES, Wanted
-from usage.forms import Day
+from usage.breakdown import Wanted
+from usage.forms import AgentChoice, Choice, Day, ModelChoice, agent_chosen
 from usage.models import Agent
-from usage.reports import CATEGORIES, WITHOUT_MODEL
+from usage.reports import CATEGORIES
 from usage.spans import CUSTOM, DEFAULT, Span
 
 BY = (("category", "Category"), ("agent", "Agent"), ("model", "Model"), ("day", "Day"))
 MOST_DAYS = 366
 FILTERS = ("type", "agent", "model")
 DATES = ("from", "to")
-
-
-class Choice(forms.ChoiceField):
-    def __init__(self, label: str, choices: Sequence[Any], *, otherwise: str) -> None:
-        super().__init__(
-            label=label, choices=choices, required=False, error_messages={"invalid_choice": otherwise}
-        )
-
-
-def services(models: Sequence[str]) -> list[Any]:
-    """Models, and what is charged without one."""
-    named = [(slug, WITHOUT_MODEL[type]) for slug, type in SERVICES.items()]
-    return [("", "All models"), ("Models", [(model, model) for model in models]), ("Services", named)]
-
-
-def known_agents(agents: Sequence[Agent]) -> list[tuple[str, str]]:
-    return [
-        ("", "All agents"),
-        *((agent.public_id, agent.name) for agent in agents),
-        (NOBODY, UNASSIGNED),
-    ]
 
 
 class UsageForm(forms.Form):
@@ -69,14 +46,7 @@ class UsageForm(forms.Form):
         self.fields["type"] = Choice(
             "Category", [("", "All categories"), *CATEGORIES.items()], otherwise="Choose one of the list."
         )
-        self.fields["agent"] = Choice(
-            "Agent", known_agents(agents), otherwise="Choose one of your agents: your account has no other."
-        )
-        self.fields["model"] = Choice(
-            "Model",
-            services(models),
-            otherwise="Choose one of the list: nothing was ever charged for another.",
-        )
+        self.fields["agent"], self.fields["model"] = AgentChoice(agents), ModelChoice(models)
         self.order_fields(self.field_order)
 
     def clean(self) -> dict[str, Any]:
@@ -111,13 +81,12 @@ class UsageForm(forms.Form):
     @property
     def wanted(self) -> Wanted:
         found, span = self.cleaned_data, self.span
-        agent = found["agent"]
         return Wanted(
             period=span.period,
             before=span.before,
             by=found["by"],
             category=found["type"],
-            agent=None if not agent else (None,) if agent == NOBODY else (ids.parse("agent", agent),),
+            agent=agent_chosen(found["agent"]),
             service=found["model"],
         )
 

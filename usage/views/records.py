@@ -11,21 +11,22 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts import ids, limits
+from accounts import ids
 from accounts.access import member
 from billing.models import LedgerEntry, TopUp
-from usage import explanation, exports, flags, periods, records
+from usage import explanation, exports, flags, periods, rate_card, records
 from usage.flag_form import FlagForm
 from usage.forms import RecordsForm
 from usage.models import Agent, Charge, Flag
+from usage.views.files import csv_file
 
-EXPORTS_PER_HOUR, HOUR = 10, 3_600
-FILTERS = ("from", "to", "type", "agent")
+FILTERS = ("from", "to", "type", "agent", "model")
 
 
 def records_form(request: HttpRequest) -> RecordsForm:
     agents = Agent.objects.filter(account=request.account).order_by("name_key")
-    return RecordsForm(request.GET, agents=agents)
+    models = rate_card.fresh().models(timezone.now())
+    return RecordsForm(request.GET, agents=agents, models=models)
 
 
 @require_safe
@@ -57,13 +58,9 @@ def records_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     form = records_form(request)
     if not form.is_valid():
         return render(request, "usage/records.html", {"form": form, "rows": []})
-    if not limits.allow("exports", str(request.account.id), limit=EXPORTS_PER_HOUR, seconds=HOUR):
-        sentence = f"An account may export {EXPORTS_PER_HOUR} times an hour. Nothing was exported."
-        return render(request, "429.html", {"sentence": sentence, "wait": "an hour"}, status=429)
     today = periods.local_day(timezone.now(), request.account.timezone)
     rows = exports.csv_of(request.account.id, form.wanted)
-    headers = {"Content-Disposition": f'attachment; filename="billing-records-{today.isoformat()}.csv"'}
-    return StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8", headers=headers)
+    return csv_file(request, rows, name=f"billing-records-{today.isoformat()}")
 
 
 def _filters(request: HttpRequest) -> dict[str, str]:
