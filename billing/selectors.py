@@ -56,6 +56,14 @@ FUNDS = """
         b.last_day, b.unfrozen_at
     FROM billing_balance b WHERE b.account_id = ANY(%s)"""
 
+# What else of an account's payments may change under an open page, as one text: its top-ups without outcome and
+# what was saved for auto-topup. It takes the account's id twice.
+PAYMENTS = """
+    SELECT concat_ws(' ',
+        (SELECT string_agg(t.id || t.status || t.action_url, ' ' ORDER BY t.id) FROM billing_topup t
+         WHERE t.account_id = %s AND t.next_look_at IS NOT NULL),
+        (SELECT a::text FROM billing_autotopup a WHERE a.account_id = %s))"""
+
 
 def balance_of(account_id: UUID) -> Funds:
     """The account's funds now, in one query. Raises NoBalance."""

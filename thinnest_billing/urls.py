@@ -10,6 +10,7 @@ from billing.views.auto_topup import auto_topup_page
 from thinnest_billing import frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs
+from thinnest_billing.live import live
 from thinnest_billing.metrics.page import metrics
 
 urlpatterns = [
@@ -19,6 +20,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics),
     path("theme/", frame.theme, name="theme"),
+    path("settings/live/", live, name="live"),
     path("", RedirectView.as_view(pattern_name="overview")),
     path("settings/billing/", overview.overview, name="overview"),
     path("settings/billing/add-funds/", add_funds, {"pace_of": overview.pace}),  # billing knows no usage

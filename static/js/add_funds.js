@@ -10,8 +10,7 @@ for (const form of document.querySelectorAll("form[data-topup]")) {
     days: pace > 0 ? `about ${Math.floor((balance + amount) / pace).toLocaleString("en-US")} days` : "–",
   });
   const show = () => {
-    const typed = other.value.trim();
-    const amount = Number(typed || preset.value);
+    const amount = Number(other.value.trim() || preset.value);
     const fits = amount >= Number(form.dataset.min) && amount <= Number(form.dataset.max);
     for (const out of form.querySelectorAll("[data-out]")) out.textContent = fits ? texts(amount)[out.dataset.out] : "–";
     form.querySelector("[data-pay]").textContent = fits ? `Pay ${usd(amount)}` : "Pay";

@@ -69,5 +69,5 @@ const onScreen = new IntersectionObserver((entries) => {
   for (const entry of entries.filter((seen) => seen.isIntersecting)) { onScreen.unobserve(entry.target); draw(entry.target); }
 }, { rootMargin: "200px" });
 document.fonts.ready.then(() => boxes.forEach((box) => onScreen.observe(box)));
-document.addEventListener("themechange", redraw);
+document.addEventListener("redraw", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

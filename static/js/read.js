@@ -4,9 +4,7 @@ const form = document.querySelector("form[data-read]");
 async function read() {
   const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
   if (answer.type !== "opaqueredirect") return;
-  const bell = document.querySelector("[data-live=bell] a");
-  bell.setAttribute("aria-label", "Notifications, 0 unread");
-  bell.querySelector(".count")?.remove();
+  document.dispatchEvent(new Event("look"));
   if (!form.contains(document.activeElement)) form.remove();
 }
 

@@ -48,23 +48,6 @@ def test_it_sends_a_payment_form_once_however_often_it_is_clicked(visit: Open) -
         expect(page.get_by_role("button", name="Pay")).to_have_attribute("aria-busy", "true")
 
 
-def test_it_reloads_a_waiting_page_once_it_is_settled(visit: Open) -> None:
-    """A top-up's page asks again until the server no longer marks it as waiting."""
-    waiting = '<section data-poll>Confirming</section><script src="{}" type="module"></script>'
-    answers = iter([waiting, "<p data-poll>Confirming</p>", "<p>Added</p>", "<h1>Added</h1>"])
-
-    with visit("cy") as seen:
-        page = seen.go(ADD_FUNDS)
-        script = page.evaluate("document.querySelector('script[src*=add_funds]').src")
-        poll = page.evaluate("src => src", script).rpartition("/")[0] + "/poll.js"
-        page.route(
-            "**/topups/**",
-            lambda route: route.fulfill(body=next(answers).format(poll), content_type="text/html"),
-        )
-        seen.go("/settings/billing/topups/top_1/")
-        expect(page.get_by_role("heading", name="Added")).to_be_visible()
-
-
 def test_it_copies_a_key_and_says_so(visit: Open) -> None:
     with visit("cy", permissions=["clipboard-read", "clipboard-write"]) as seen:
         page = seen.go("/settings/api-keys/")
