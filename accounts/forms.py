@@ -85,7 +85,7 @@ class SignUpForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
-        _check_password(self, "password", User(email=data.get("email", "")))
+        check_password(self, "password", User(email=data.get("email", "")))
         return data
 
 
@@ -112,7 +112,7 @@ class NewPasswordForm(forms.Form):
         self.user = user
 
     def clean(self) -> dict[str, Any]:
-        _check_password(self, "new_password", self.user)
+        check_password(self, "new_password", self.user)
         return self.cleaned_data
 
 
@@ -155,7 +155,7 @@ class ApiKeyForm(forms.Form):
         return timedelta(days=int(days)) if days else None
 
 
-def _check_password(form: forms.Form, field: str, user: User) -> None:
+def check_password(form: forms.Form, field: str, user: User) -> None:
     if field in form.cleaned_data:
         try:
             validate_password(form.cleaned_data[field], user)

@@ -1,4 +1,4 @@
-"""Signed links in emails: to confirm an address, and to choose a new password."""
+"""Signed links in emails: to confirm an address, to choose a new password, and to join an account."""
 
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
@@ -7,10 +7,11 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts import ids
-from accounts.models import User
+from accounts.models import Invitation, User
 
 CONFIRM_WITHIN = 60 * 60 * 24 * 7  # seconds
 _confirming = signing.TimestampSigner(salt="accounts.confirm")
+_inviting = signing.Signer(salt="accounts.invite")  # how long it works stands in its row
 _resetting = (
     PasswordResetTokenGenerator()
 )  # dies with its use, with a sign-in, and after PASSWORD_RESET_TIMEOUT
@@ -37,6 +38,20 @@ def reset_url(user: User) -> str:
 def user_to_reset(public_id: str, token: str) -> User | None:
     user = _active(public_id)
     return user if user is not None and _resetting.check_token(user, token) else None
+
+
+def invitation_url(invitation: Invitation) -> str:
+    return settings.SITE_URL + reverse("invitation", args=[_inviting.sign(invitation.public_id)])
+
+
+def invitation_of(token: str) -> Invitation | None:
+    """The invitation of a link, whatever became of it, or None when the link is not ours."""
+    try:
+        invitation_id = ids.parse("inv", _inviting.unsign(token))
+    except signing.BadSignature:
+        return None
+    found = Invitation.objects.select_related("account", "invited_by").filter(pk=invitation_id)
+    return found.first() if invitation_id else None
 
 
 def _active(public_id: str) -> User | None:

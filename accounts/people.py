@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import CASCADE
 
 from accounts import limits, links, mail
 from accounts.models import Account, User
@@ -48,6 +49,35 @@ def set_password(user: User, password: str, *, now: datetime) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     mail.send(user.email, "password_changed", {"at": now}, user=user, now=now)
+
+
+def sign_out_everywhere(user: User, *, now: datetime) -> None:
+    """Every session ends, this one too."""
+    user.signed_out_at = now
+    user.save(update_fields=["signed_out_at"])
+
+
+@transaction.atomic
+def part(user: User) -> None:
+    """Somebody belongs to their account no more. Staff stay staff; of anybody else nothing personal is kept.
+
+    The row itself stays, nameless: actors, keys and addresses of the API (`/billing/history/usr_…`) name it. The email
+    address is free for an invitation or an account of its own.
+    """
+    if user.is_staff:
+        User.objects.filter(pk=user.pk).update(account=None)
+        return
+    _delete_belongings(user)
+    user.email, user.is_active = f"{user.public_id.lower()}@removed.invalid", False
+    user.set_unusable_password()
+    user.save()
+
+
+def _delete_belongings(user: User) -> None:
+    """What a deleted user would take along: mail, what they have read, groups."""
+    for field in User._meta.get_fields(include_hidden=True):
+        if field.auto_created and getattr(field, "on_delete", None) is CASCADE:
+            field.related_model.objects.filter(**{field.field.name: user}).delete()
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import account, entrance, keys
+from accounts.views import account, entrance, joining, keys, members
 
 urlpatterns = [
     path("sign-up/", entrance.sign_up, name="sign_up"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("confirm/<str:token>/", entrance.confirm_email, name="confirm_email"),
     path("sign-in/", entrance.sign_in, name="sign_in"),
     path("sign-out/", entrance.sign_out, name="sign_out"),
+    path("sign-out/everywhere/", joining.sign_out_everywhere, name="sign_out_everywhere"),
+    path("invitation/<str:token>/", joining.invitation, name="invitation"),
     path("password-reset/", entrance.password_reset, name="password_reset"),
     path(
         "password-reset/<str:user>/<str:token>/",
@@ -18,6 +20,17 @@ urlpatterns = [
     ),
     path("settings/account/", account.account, name="account"),
     path("settings/account/password/", account.change_password, name="change_password"),
+    path("settings/account/members/", members.member_list, name="members"),
+    path("settings/account/members/leave/", members.leave_account, name="leave_account"),
+    path("settings/account/members/<str:public_id>/", members.member_role, name="member"),
+    path("settings/account/members/<str:public_id>/owner/", members.make_owner, name="make_owner"),
+    path("settings/account/members/<str:public_id>/remove/", members.remove_member, name="remove_member"),
+    path("settings/account/invitations/<str:public_id>/again/", members.invite_again, name="invite_again"),
+    path(
+        "settings/account/invitations/<str:public_id>/withdraw/",
+        members.withdraw_invitation,
+        name="withdraw_invitation",
+    ),
     path("settings/api-keys/", keys.api_key_list, name="api_keys"),
     path("settings/api-keys/<str:key>/revoke/", keys.revoke_api_key, name="revoke_api_key"),
 ]

@@ -90,7 +90,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     messages.success(request, "You are signed out.")
-    return redirect("sign_in")
+    return redirect(_target(request) or "sign_in")
 
 
 @form_page
@@ -163,12 +163,17 @@ def _welcome_back(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _enter(request: HttpRequest, user: User) -> HttpResponse:
-    target = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
     login(request, user)
     for name in ("signed_up", "wrote_to"):
         request.session.pop(name, None)
-    return HttpResponseRedirect(target if safe else _home(user))
+    return HttpResponseRedirect(_target(request) or _home(user))
+
+
+def _target(request: HttpRequest) -> str:
+    """Where the request asks to go on to, if that is on our own site."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if safe else ""
 
 
 def _home(user: User) -> str:
