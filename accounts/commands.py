@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
-from accounts import ids
+from accounts import ids, staff_acts
 from accounts.errors import Problem
 
 
@@ -34,6 +35,18 @@ class JsonCommand(BaseCommand):
             self.stdout.write(json.dumps(result, default=str))
         elif options["verbosity"]:
             self.stdout.write("\n".join(f"{name}: {value}" for name, value in result.items()))
+
+
+def record_command(
+    act: str, *, command: str, account_id: UUID | None = None, target: str = "", reason: str = "", now: datetime,
+    **details: object,
+) -> None:  # fmt: skip
+    """One row of the audit log for what an operator did at the command line."""
+    with transaction.atomic():
+        staff_acts.record(
+            None, act, account_id=account_id, target=target, details={"command": command} | details, reason=reason,
+            now=now,
+        )  # fmt: skip
 
 
 def dollars(text: str) -> Decimal:

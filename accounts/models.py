@@ -157,6 +157,23 @@ class StaffAct(models.Model):
         return f"{self.act} {self.target}"
 
 
+class StaffNote(models.Model):
+    """What the next of staff should know about an account. Customers never see it; it goes when they are erased."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    text = models.CharField(max_length=1000)
+    written_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    written_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "staff note"
+        indexes = [models.Index(fields=["account", "-written_at"], name="staff_note_of_account")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
 class Scope(models.TextChoices):
     BALANCE_READ = "balance:read", "Read the balance"
     HISTORY_READ = "history:read", "Read billing records"

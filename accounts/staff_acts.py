@@ -37,3 +37,8 @@ def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value if value is None or isinstance(value, bool | int | str | list) else str(value)
+
+
+def by(row: StaffAct) -> str:
+    """Who did it, as the log shows it. The row comes with its `staff`."""
+    return row.staff.email if row.staff else f"command {row.details.get('command', '')}"

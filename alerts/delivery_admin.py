@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -74,7 +75,10 @@ class DeliveryAdmin(ReadOnly):
 
     @admin.action(description="Send again", permissions=["send"])
     def send_again(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
-        count = endpoints.send_again(rows, now=timezone.now())
+        with transaction.atomic():
+            for row in rows:
+                self.note(request, row, "send delivery again", message=signing.message_id(row.pk))
+            count = endpoints.send_again(rows, now=timezone.now())
         messages.success(
             request, f"To be sent again: {count}. An endpoint that is off gets them once it is on."
         )

@@ -1,17 +1,20 @@
 """Endpoints in Django admin. Only superusers change them, as with platform keys."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from accounts.admin import Recorded
 from accounts.models import ApiKey
 from alerts import endpoints, signing
 from alerts.models import Endpoint
@@ -43,8 +46,8 @@ class EndpointForm(forms.ModelForm):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(admin.ModelAdmin):
-    """The secret is shown once, when it is made; afterwards to nobody."""
+class EndpointAdmin(Recorded):
+    """The secret is shown once, when it is made; afterwards to nobody. Nothing is deleted: its log would go too."""
 
     form = EndpointForm
     list_display = ("url", "api_key", "state", "failing_since", "disabled_at", "created_at")
@@ -60,9 +63,6 @@ class EndpointAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
         return request.user.is_superuser
-
-    def has_delete_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
-        return False  # its log would go with it: turn it off
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
         return ("api_key", *self.readonly_fields) if obj else self.readonly_fields
@@ -91,6 +91,10 @@ class EndpointAdmin(admin.ModelAdmin):
             obj.failing_since = None  # of the address before
         obj.save(update_fields=["url", "failing_since"] if change else None)
 
+    def facts(self, obj: Endpoint) -> dict[str, object]:
+        """The host alone: what follows it may be secret."""
+        return {"key": obj.api_key.public_id, "host": urlsplit(obj.url).hostname or ""}
+
     def get_urls(self) -> list[URLPattern]:
         acts = [
             path(
@@ -101,43 +105,46 @@ class EndpointAdmin(admin.ModelAdmin):
         return [*acts, *super().get_urls()]
 
     def act(self, request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
-        """A button of its page; what was done is told, and kept in its history without any secret."""
+        """A button of its page; what was done is told, and kept in the audit log without any secret."""
         row = get_object_or_404(Endpoint.objects.select_related("api_key"), pk=pk)
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         if request.method == "POST":
-            self.log_change(request, row, ACTS[name](request, row))
+            told, do = ACTS[name]
+            with transaction.atomic():
+                self.note(request, row, told)
+                if do is not _test:
+                    do(request, row)
+            if do is _test:  # it speaks to the network
+                do(request, row)
         return HttpResponseRedirect(reverse("admin:alerts_endpoint_change", args=[pk]))
 
 
-def _test(request: HttpRequest, row: Endpoint) -> str:
+def _test(request: HttpRequest, row: Endpoint) -> None:
     answer = endpoints.send_test(row, now=timezone.now())
     if answer.accepted:
-        said = f"The test was accepted: the endpoint answered {answer.status}."
-        messages.success(request, said)
+        messages.success(request, f"The test was accepted: the endpoint answered {answer.status}.")
     else:
-        said = f"The test was not accepted. {answer.error}"
-        messages.error(request, said)
-    return said
+        messages.error(request, f"The test was not accepted. {answer.error}")
 
 
-def _rotate(request: HttpRequest, row: Endpoint) -> str:
+def _rotate(request: HttpRequest, row: Endpoint) -> None:
     messages.warning(request, format_html(SECRET, row.url, endpoints.rotate(row)))
-    return "A new secret was made; the one before signs nothing any more."
 
 
-def _turn_on(request: HttpRequest, row: Endpoint) -> str:
+def _turn_on(request: HttpRequest, row: Endpoint) -> None:
     count = endpoints.turn_on(row, now=timezone.now())
-    messages.success(request, said := f"The endpoint is on. Messages that were kept and go out now: {count}.")
-    return said
+    messages.success(request, f"The endpoint is on. Messages that were kept and go out now: {count}.")
 
 
-def _turn_off(request: HttpRequest, row: Endpoint) -> str:
+def _turn_off(request: HttpRequest, row: Endpoint) -> None:
     endpoints.turn_off(row, now=timezone.now())
-    messages.success(request, said := "The endpoint is off. What waited is kept until it is on again.")
-    return said
+    messages.success(request, "The endpoint is off. What waited is kept until it is on again.")
 
 
-ACTS: dict[str, Callable[[HttpRequest, Endpoint], str]] = {
-    "test": _test, "rotate": _rotate, "turn_on": _turn_on, "turn_off": _turn_off,
-}  # fmt: skip
+ACTS: dict[str, tuple[str, Callable[[HttpRequest, Endpoint], None]]] = {
+    "test": ("test endpoint", _test),
+    "rotate": ("rotate endpoint's secret", _rotate),
+    "turn_on": ("turn endpoint on", _turn_on),
+    "turn_off": ("turn endpoint off", _turn_off),
+}

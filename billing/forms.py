@@ -96,36 +96,3 @@ class CheckoutForm(forms.Form):
         help_text="Test cards only: never type a real card here.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )  # fmt: skip
-
-
-class ByHandForm(forms.Form):
-    """Staff move money by hand: whole cents, with a reason. `key` makes a double click one act."""
-
-    key = forms.CharField(widget=forms.HiddenInput, max_length=60, initial=lambda: f"staff:{ids.uuid7()}")
-    amount = forms.DecimalField(max_digits=12, decimal_places=2, help_text="Dollars and whole cents.")
-    reason = forms.CharField(max_length=400, widget=forms.Textarea(attrs={"rows": 3}))
-
-
-class GrantForm(ByHandForm):
-    amount = forms.DecimalField(
-        max_digits=12,
-        decimal_places=2,
-        min_value=CENT,
-        help_text="Dollars: spent before paid funds, never refunded.",
-    )
-
-
-class AdjustForm(ByHandForm):
-    amount = forms.DecimalField(
-        max_digits=12, decimal_places=2, help_text="Dollars; negative takes away, and must fit the balance."
-    )
-
-    def clean_amount(self) -> Decimal:
-        amount: Decimal = self.cleaned_data["amount"]
-        if amount == 0:
-            raise forms.ValidationError("Zero changes nothing.")
-        return amount
-
-
-class FreezeForm(forms.Form):
-    reason = forms.CharField(max_length=400, widget=forms.Textarea(attrs={"rows": 3}))

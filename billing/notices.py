@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from accounts import ids, mail
+from accounts import ids, mail, staff_acts
 from accounts.models import User
 from billing.models import StaffNotice, TopUp
 
@@ -72,4 +72,13 @@ def mark_done(rows: QuerySet[StaffNotice], *, staff: User, now: datetime) -> tup
     still_open = rows.filter(done_at=None)
     own = Q(account_id=staff.account_id) if staff.account_id else Q(pk=None)
     left = still_open.filter(own).count()
-    return still_open.exclude(own).update(done_at=now, done_by=staff.public_id), left
+    with transaction.atomic():
+        done = list(still_open.exclude(own).select_for_update(of=("self",)))
+        for row in done:
+            staff_acts.record(
+                staff, "look after notice", account_id=row.account_id, target=f"notice {row.pk}", now=now
+            )
+        StaffNotice.objects.filter(pk__in=[row.pk for row in done]).update(
+            done_at=now, done_by=staff.public_id
+        )
+    return len(done), left

@@ -5,6 +5,7 @@ an event, or says when the sweep asks, goes through `record`. What fails returns
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -20,6 +21,7 @@ from billing.money import from_cents, to_cents, usd
 from billing.refund_rules import customer_may, refundable
 
 Status, Origin = Refund.Status, Refund.Origin
+Also = Callable[[Refund], object]
 __all__ = ["customer_may", "record", "refund", "refundable", "reject"]
 log = logging.getLogger(__name__)
 _STATUS = {"succeeded": Status.SUCCEEDED, "failed": Status.FAILED, "canceled": Status.FAILED}
@@ -28,21 +30,22 @@ _ORDER = (Status.CREATED, Status.PENDING, Status.SUCCEEDED, Status.FAILED)  # la
 
 def refund(
     topup: TopUp, amount: Decimal, *, origin: Refund.Origin, actor: str, reason: str, now: datetime,
-    refund_id: UUID | None = None,
+    refund_id: UUID | None = None, also: Also | None = None,
 ) -> Refund:  # fmt: skip
     """Pay `amount` dollars of a top-up back. Sent twice with one `refund_id`, it is one refund.
 
-    Raises NotRefundable and FormReused; then nothing was refunded. An answer that is lost is left to the sweep.
+    `also` is called with a new row in its transaction. Raises NotRefundable and FormReused; then nothing was
+    refunded. An answer that is lost is left to the sweep.
     """
     row, is_new = begin(
-        topup, amount, origin=origin, actor=actor, reason=reason, now=now, refund_id=refund_id
+        topup, amount, origin=origin, actor=actor, reason=reason, now=now, refund_id=refund_id, also=also
     )
     return ask(row, now=now) if is_new and row.status == Status.CREATED else row
 
 
 def begin(
     topup: TopUp, amount: Decimal, *, origin: Refund.Origin, actor: str, reason: str, now: datetime,
-    refund_id: UUID | None = None,
+    refund_id: UUID | None = None, also: Also | None = None,
 ) -> tuple[Refund, bool]:  # fmt: skip
     """The committed row, its amount taken from the balance, and whether it is new; then `ask` for it."""
     with transaction.atomic(durable=True):  # durable: the row must be there before the processor is asked
@@ -59,6 +62,8 @@ def begin(
             next_look_at=None if manual else now + settling.FIRST_LOOK,
         )  # fmt: skip
         _post(row, topup, now=now)
+        if also is not None:
+            also(row)
     return row, True
 
 

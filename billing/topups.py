@@ -234,14 +234,16 @@ def withdraw(topup: TopUp, *, why: str = "", now: datetime | None = None) -> Top
 
 
 def record_manual(
-    account_id: UUID, amount: Decimal, *, actor: str, reason: str, now: datetime | None = None
-) -> TopUp:
+    account_id: UUID, amount: Decimal, *, actor: str, reason: str, now: datetime | None = None,
+    topup_id: UUID | None = None,
+) -> TopUp:  # fmt: skip
     """A settled top-up that no processor knows, such as a bank transfer: whole cents, with a reason."""
     at = now or timezone.now()
     with transaction.atomic():
         ledger.lock(account_id)
         topup = TopUp.objects.create(
-            account_id=account_id, mode=Mode.MANUAL, origin=Origin.STAFF, actor=actor, reason=reason,
+            id=topup_id or ids.uuid7(), account_id=account_id, mode=Mode.MANUAL, origin=Origin.STAFF,
+            actor=actor, reason=reason,
             amount=amount, received=amount, description=DESCRIPTION, status=Status.SUCCEEDED,
             created_at=at, ended_at=at,
         )  # fmt: skip

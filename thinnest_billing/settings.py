@@ -25,7 +25,7 @@ INSTALLED_APPS = [
     "usage",
     "alerts",
     "thinnest_billing",
-    "django.contrib.admin",
+    "thinnest_billing.staff.apps.StaffAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -95,6 +95,8 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+STAFF_SESSION_HOURS = env.int("STAFF_SESSION_HOURS", default=8)  # in admin, from signing in
+STAFF_IDLE_MINUTES = env.int("STAFF_IDLE_MINUTES", default=30)  # without opening a page of admin
 
 # --- Security ---------------------------------------------------------------------------------------------
 HTTPS = SITE_URL.startswith("https://")

@@ -3,9 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
+from billing import closing
 from thinnest_billing import sweeping
+from thinnest_billing.models import Heartbeat
+
+
+@shared_task(name="thinnest_billing.tasks.detach_cards")
+def detach_cards() -> None:
+    closing.detach_cards(now=timezone.now())
 
 
 @shared_task(name="thinnest_billing.tasks.sweep")
 def sweep() -> None:
-    sweeping.sweep(now=timezone.now())
+    now = timezone.now()
+    Heartbeat.beat("worker", now=now)
+    sweeping.sweep(now=now)

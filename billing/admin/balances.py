@@ -9,19 +9,20 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
+from django.utils import timezone
 
 from accounts.errors import Problem
 from accounts.models import User
 from billing import staff
-from billing.admin.read_only import ReadOnly
-from billing.forms import AdjustForm, FreezeForm, GrantForm
+from billing.admin.read_only import ReadOnly, after
 from billing.models import (
     Balance,
     Hold,
     LedgerEntry,
 )
 from billing.money import usd, usd_balance
+from billing.staff_forms import AdjustForm, FreezeForm, GrantForm, TransferForm
 
 Act = Callable[[UUID, dict[str, Any], User], str]
 
@@ -59,9 +60,9 @@ class BalanceAdmin(ReadOnly):
         return [*acts, *super().get_urls()]
 
     def act(self, request: HttpRequest, account_id: UUID, name: str) -> HttpResponse:
-        """A form with a reason; then the act, told in the row's history."""
+        """A form with a reason; then the act, told in the audit log."""
         title, form_class, permission, do = ACTS[name]
-        row = get_object_or_404(Balance, pk=account_id)
+        row = get_object_or_404(Balance.objects.select_related("account"), pk=account_id)
         if not request.user.has_perm(permission):
             raise PermissionDenied
         form = form_class(request.POST or None)
@@ -71,37 +72,45 @@ class BalanceAdmin(ReadOnly):
             except Problem as refusal:
                 form.add_error(None, f"{refusal.title} {refusal.detail} Nothing was changed.")
             else:
-                self.log_change(request, row, f"{said} {form.cleaned_data['reason']}")
                 messages.success(request, said)
-                return HttpResponseRedirect(reverse("admin:billing_balance_change", args=[account_id]))
+                return HttpResponseRedirect(after(request, row.account))
         shown = {"title": title, "form": form, "balance": row, "opts": self.opts}
         context = self.admin_site.each_context(request) | shown
         return render(request, "admin/billing/balance/act.html", context)
 
 
 def _grant(account_id: UUID, data: dict[str, Any], user: User) -> str:
-    staff.grant(account_id, data["amount"], staff=user, reason=data["reason"], key=data["key"])
-    return f"{usd(data['amount'])} granted."
+    amount = data.pop("amount")
+    staff.grant(account_id, amount, staff=user, now=timezone.now(), **data)
+    return f"{usd(amount)} granted."
 
 
 def _adjust(account_id: UUID, data: dict[str, Any], user: User) -> str:
-    staff.adjust(account_id, data["amount"], staff=user, reason=data["reason"], key=data["key"])
-    return f"Adjusted by {usd(data['amount'])}."
+    amount = data.pop("amount")
+    staff.adjust(account_id, amount, staff=user, now=timezone.now(), **data)
+    return f"Adjusted by {usd(amount)}."
+
+
+def _receive(account_id: UUID, data: dict[str, Any], user: User) -> str:
+    amount = data.pop("amount")
+    row = staff.receive(account_id, amount, staff=user, now=timezone.now(), **data)
+    return f"{usd(amount)} added as {row.public_id}. The owner gets a receipt."
 
 
 def _freeze(account_id: UUID, data: dict[str, Any], user: User) -> str:
-    staff.freeze(account_id, staff=user, frozen=True)
+    staff.freeze(account_id, staff=user, frozen=True, now=timezone.now(), **data)
     return "Spending is frozen."
 
 
 def _unfreeze(account_id: UUID, data: dict[str, Any], user: User) -> str:
-    staff.freeze(account_id, staff=user, frozen=False)
+    staff.freeze(account_id, staff=user, frozen=False, now=timezone.now(), **data)
     return "Staff's freeze is lifted."
 
 
 ACTS: dict[str, tuple[str, type[forms.Form], str, Act]] = {
     "grant": ("Grant credit", GrantForm, "billing.add_ledgerentry", _grant),
     "adjust": ("Adjust the balance", AdjustForm, "billing.add_ledgerentry", _adjust),
+    "receive": ("Enter a bank transfer", TransferForm, "billing.add_topup", _receive),
     "freeze": ("Freeze spending", FreezeForm, "billing.change_balance", _freeze),
     "unfreeze": ("Lift staff's freeze", FreezeForm, "billing.change_balance", _unfreeze),
 }

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from billing import webhooks
+from billing import staff
 from billing.admin.read_only import ReadOnly
 from billing.gateways import dashboard
 from billing.models import EventReceipt
@@ -74,5 +74,5 @@ class EventReceiptAdmin(ReadOnly):
     @admin.action(description="Process again", permissions=["process"])
     def process_again(self, request: HttpRequest, rows: QuerySet[EventReceipt]) -> None:
         for row in rows:
-            state = webhooks.process(row, now=timezone.now())
+            state = staff.process_again(row, staff=request.user, now=timezone.now())
             messages.info(request, f"The event {row.gateway_id} is {state.label.lower()}.")

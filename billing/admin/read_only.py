@@ -4,10 +4,11 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts import ids
 from accounts.admin import SearchById
-from accounts.models import User
+from accounts.models import Account, User
 
 
 class ReadOnly(SearchById):
@@ -38,5 +39,9 @@ class ReadOnly(SearchById):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+
+def after(request: HttpRequest, account: Account) -> str:
+    """Where an act leads: the page of the account, for those who may see it."""
+    if request.user.has_perms(("accounts.view_account", "billing.view_balance")):
+        return reverse("admin:account_page", args=[account.public_id])
+    return reverse("admin:index")

@@ -7,18 +7,17 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 
 from accounts.errors import Problem
 from accounts.models import User
-from billing import auto_topup, refunds
-from billing.admin.read_only import ReadOnly
+from billing import auto_topup, staff
+from billing.admin.read_only import ReadOnly, after
 from billing.models import Mode, Refund, TopUp
 from billing.money import usd
-from billing.refund_forms import StaffRefundForm
 from billing.refund_rules import refundable
-from billing.staff import NotYourOwn
+from billing.staff_forms import StaffRefundForm
 
 
 @admin.register(Refund)
@@ -42,7 +41,7 @@ class RefundAdmin(ReadOnly):
         return [act, *super().get_urls()]
 
     def act(self, request: HttpRequest, topup_id: UUID) -> HttpResponse:
-        """A form with an amount and a reason; then the refund, told in the top-up's history."""
+        """A form with an amount and a reason; then the refund, told in the audit log."""
         topup = get_object_or_404(TopUp.objects.select_related("account"), pk=topup_id)
         if not request.user.has_perm("billing.add_refund"):
             raise PermissionDenied
@@ -66,15 +65,11 @@ class RefundAdmin(ReadOnly):
         failed = row.status == Refund.Status.FAILED
         outcome = f"failed: {row.error}" if failed else f"is {row.get_status_display().lower()}."
         said = f"The refund {row.public_id} of {usd(row.amount)} {outcome}"
-        self.log_change(request, topup, f"{said} {row.reason}")
         (messages.error if failed else messages.success)(request, said)
-        return HttpResponseRedirect(reverse("admin:billing_topup_change", args=[topup.pk]))
+        return HttpResponseRedirect(after(request, topup.account))
 
 
 def _refund(topup: TopUp, data: dict[str, Any], user: User) -> Refund:
-    if user.account_id == topup.account_id:
-        raise NotYourOwn("Nothing was refunded: ask a colleague.")
-    return refunds.refund(
-        topup, data["amount"], origin=Refund.Origin.STAFF, actor=user.public_id, reason=data["reason"],
-        now=timezone.now(), refund_id=data["refund"],
-    )  # fmt: skip
+    amount, reason, refund_id = data["amount"], data["reason"], data["refund"]
+    now = timezone.now()
+    return staff.refund(topup, amount, staff=user, reason=reason, refund_id=refund_id, now=now)

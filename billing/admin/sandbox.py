@@ -1,11 +1,14 @@
 """The sandbox's own books: the processor's dashboard of a rehearsal. We learn what is done here by its events."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,6 +27,12 @@ class SandboxOnly(ReadOnly):
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return gateways.is_sandbox() and request.user.has_perm("billing.change_topup")
+
+    def play(self, request: HttpRequest, row: Model, act: str, do: Callable[[], object]) -> None:
+        """Do what the processor or a bank would, with a row in the audit log."""
+        with transaction.atomic():
+            self.note(request, row, f"sandbox: {act}")
+            do()
 
 
 class AmountForm(ActionForm):
@@ -61,31 +70,37 @@ class SandboxPaymentAdmin(SandboxOnly):
             self._refund(request, row, amount)
 
     def _refund(self, request: HttpRequest, row: SandboxPayment, amount: Decimal | None) -> None:
-        try:
-            cents = None if amount is None else to_cents(amount)
+        cents = None if amount is None else to_cents(amount)
+
+        def refund() -> None:
             made = sandbox_bank.refund_by_hand(row.pk, cents, now=timezone.now())
+            messages.success(request, f"{row.pk}: {usd(from_cents(made.amount))} of it refunded.")
+
+        try:
+            self.play(request, row, "refund", refund)
         except Rejected as refusal:
             messages.error(request, f"{row.pk}: {refusal}")
-        else:
-            messages.success(request, f"{row.pk}: {usd(from_cents(made.amount))} of it refunded.")
 
     @admin.action(description="Let the card holder dispute them", permissions=["decide"])
     def dispute(self, request: HttpRequest, rows: QuerySet[SandboxPayment]) -> None:
-        self._open(rows, "needs_response")
+        self._open(request, rows, "needs_response")
 
     @admin.action(description="Let the bank ask about them (an inquiry)", permissions=["decide"])
     def ask(self, request: HttpRequest, rows: QuerySet[SandboxPayment]) -> None:
-        self._open(rows, "warning_needs_response")
+        self._open(request, rows, "warning_needs_response")
 
-    def _open(self, rows: QuerySet[SandboxPayment], status: str) -> None:
+    def _open(self, request: HttpRequest, rows: QuerySet[SandboxPayment], status: str) -> None:
         standing = SandboxDispute.objects.filter(status__in=("needs_response", status)).values("payment")
         for row in rows.filter(status=gateways.Status.SUCCEEDED).exclude(pk__in=standing):
-            sandbox_bank.open_dispute(row, status=status, now=timezone.now())
+            open_ = partial(sandbox_bank.open_dispute, row, status=status, now=timezone.now())
+            self.play(request, row, "dispute", open_)
 
     @admin.action(description="Let the card network warn of fraud", permissions=["decide"])
     def warn(self, request: HttpRequest, rows: QuerySet[SandboxPayment]) -> None:
         for row in rows.filter(status=gateways.Status.SUCCEEDED):
-            sandbox_bank.warn_of_fraud(row, now=timezone.now())
+            self.play(
+                request, row, "warn of fraud", partial(sandbox_bank.warn_of_fraud, row, now=timezone.now())
+            )
 
 
 @admin.register(SandboxRefund)
@@ -99,7 +114,8 @@ class SandboxRefundAdmin(SandboxOnly):
     @admin.action(description="Let the card holder's bank refuse them", permissions=["decide"])
     def fail(self, request: HttpRequest, rows: QuerySet[SandboxRefund]) -> None:
         for row in rows.exclude(status__in=("failed", "canceled")):
-            sandbox_bank.end_refund(row, "failed", now=timezone.now())
+            fail = partial(sandbox_bank.end_refund, row, "failed", now=timezone.now())
+            self.play(request, row, "fail refund", fail)
 
 
 @admin.register(SandboxDispute)
@@ -111,10 +127,13 @@ class SandboxDisputeAdmin(SandboxOnly):
 
     @admin.action(description="Decide: won", permissions=["decide"])
     def win(self, request: HttpRequest, rows: QuerySet[SandboxDispute]) -> None:
-        for row in rows:
-            sandbox_bank.close_dispute(row, won=True, now=timezone.now())
+        self._close(request, rows, won=True)
 
     @admin.action(description="Decide: lost", permissions=["decide"])
     def lose(self, request: HttpRequest, rows: QuerySet[SandboxDispute]) -> None:
+        self._close(request, rows, won=False)
+
+    def _close(self, request: HttpRequest, rows: QuerySet[SandboxDispute], *, won: bool) -> None:
         for row in rows:
-            sandbox_bank.close_dispute(row, won=False, now=timezone.now())
+            close = partial(sandbox_bank.close_dispute, row, won=won, now=timezone.now())
+            self.play(request, row, "win dispute" if won else "lose dispute", close)

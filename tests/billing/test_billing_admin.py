@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from accounts.models import User
+from accounts import ids
+from accounts.models import StaffAct, User
 from billing import holds, ledger, selectors, topups
 from billing.models import EventReceipt, LedgerEntry, SandboxDispute, TopUp
 from tests import factories
@@ -137,13 +138,21 @@ def test_it_grants_with_a_reason(root: Client, ada: User) -> None:
     staff = User.objects.get(email="root@example.com")
     assert (entry.kind, entry.granted, entry.reason) == ("grant", Decimal(5), "Ticket 7")
     assert entry.actor == staff.public_id
-    assert "Ticket 7" in read(root, f"balance/{ada.account_id}/history/")
+    kept = StaffAct.objects.get()
+    assert (kept.staff, kept.account, kept.act, kept.reason) == (
+        staff,
+        ada.account,
+        "grant credit",
+        "Ticket 7",
+    )
+    assert (kept.target, kept.details["amount"]) == (ids.public("entry", entry.pk), "5")
 
 
 def test_it_grants_once_for_a_double_click(root: Client, ada: User) -> None:
     for _ in range(2):
         act(root, ada, "grant", amount="5", key="staff:1")
     assert balance(ada) == Decimal(6)
+    assert StaffAct.objects.count() == 1
 
 
 def test_it_adjusts_both_ways_and_never_below_zero(root: Client, ada: User) -> None:

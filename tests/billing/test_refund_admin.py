@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import StaffAct, User
 from billing import gateways, topups
 from billing.gateways import Rejected
 from billing.gateways.sandbox import SandboxGateway
@@ -60,8 +60,10 @@ def test_it_refunds_a_part_with_a_reason(topup: TopUp, ada: User) -> None:
     assert f"The refund {row.public_id} of $10.00 is refunded." in row_said
     assert (row.origin, row.actor, row.reason, row.taken) == ("staff", user.public_id, "Ticket 7", D(10))
     assert LedgerEntry.objects.get(kind="refund").actor == user.public_id
-    history = client.get(f"/admin/billing/topup/{topup.pk}/history/").content.decode()
-    assert "of $10.00 is refunded. Ticket 7" in history
+    kept = StaffAct.objects.get()
+    assert (kept.act, kept.target, kept.reason) == ("refund top-up", topup.public_id, "Ticket 7")
+    history = client.get(f"/admin/billing/topup/{topup.pk}/history/", follow=True).content.decode()
+    assert "Ticket 7" in history
     assert "$15.00 can be refunded now" in client.get(path_of(topup)).content.decode()
 
 

@@ -1,17 +1,18 @@
 """What staff may see and do about usage: find a charge, reverse it with a reason, add a price from a date on."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import StaffAct, User
 from billing.models import LedgerEntry
 from billing.selectors import balance_of
 from tests.usage import events, spending
@@ -87,7 +88,8 @@ def test_a_charge_is_reversed_with_a_reason(staff: Client, ada: User, charge: Ch
         User.objects.get(email="eve@example.com").public_id,
         "Sent twice by the platform",
     )
-    assert LogEntry.objects.filter(object_id=str(charge.pk)).count() == 1
+    act = StaffAct.objects.get()
+    assert (act.act, act.target, act.details["amount"]) == ("reverse charge", charge.public_id, "0.000391500")
     assert (
         "reversed by bill_"
         in staff.get(reverse("admin:usage_charge_change", args=[charge.pk])).content.decode()
@@ -140,9 +142,27 @@ def price(**more: str) -> dict[str, str]:
     return {"meter": "gpt-4o.input", "rate": "2.75", "reason": "The provider's new list"} | moment | more
 
 
+def add(staff: Client, **more: str) -> HttpResponse:
+    """First it is tried on last week, then sent again as it is shown."""
+    shown = staff.post(NEW_PRICE, price(**more)).content.decode()
+    tried = re.search(r'name="tried" value="([^"]+)"', shown)
+    return staff.post(NEW_PRICE, price(**more) | {"tried": tried[1] if tried else ""}, follow=True)
+
+
+def test_a_price_is_tried_before_it_is_added(staff: Client) -> None:
+    answer = staff.post(NEW_PRICE, price()).content.decode()
+    assert "Nothing was added yet." in answer
+    assert "gpt-4o.input at $2.75 instead of $2.50" in answer
+    assert "Add this price" in answer
+    tried = re.search(r'name="tried" value="([^"]+)"', answer)[1]
+    other = staff.post(NEW_PRICE, price(rate="2.80") | {"tried": tried}).content.decode()
+    assert "gpt-4o.input at $2.80 instead of $2.50" in other
+    assert Price.objects.filter(meter="gpt-4o.input").count() == 1
+
+
 def test_a_price_is_added_from_a_date_on(staff: Client) -> None:
     """S20: old charges keep theirs; every process notices."""
-    answer = staff.post(NEW_PRICE, price(), follow=True)
+    answer = add(staff)
     assert answer.status_code == 200
     made = Price.objects.get(meter="gpt-4o.input", rate=D("2.75"))
     assert (made.actor, made.reason) == (
@@ -157,9 +177,7 @@ def test_a_price_is_added_from_a_date_on(staff: Client) -> None:
 
 
 def test_a_price_without_a_date_begins_at_once(staff: Client, ada: User) -> None:
-    staff.post(
-        NEW_PRICE, price(meter="knowledge.page", rate="0.02", effective_from_0="", effective_from_1="")
-    )
+    add(staff, meter="knowledge.page", rate="0.02", effective_from_0="", effective_from_1="")
     assert rate_card.fresh().rate("knowledge.page", timezone.now()) == D("0.02")
     charge = use(ada.account_id, events.pages("e", 2), at=timezone.now() + timedelta(seconds=1))
     assert charge.cost == D("0.04")
@@ -182,18 +200,19 @@ def test_a_wrong_price_is_refused_with_its_reason(staff: Client, wrong: dict[str
     assert Price.objects.count() == before
 
 
-@pytest.mark.parametrize("rate", ["25.01", "0.249", "0", "250"])
+@pytest.mark.parametrize("rate", ["25", "25.01", "0.25", "0.249", "0", "250"])
 def test_a_price_ten_times_off_must_be_meant(staff: Client, rate: str) -> None:
-    answer = staff.post(NEW_PRICE, price(rate=rate))
-    assert "more than 10 times off the price until then, $2.50" in answer.content.decode()
+    """A slip of the decimal point is exactly ten times off."""
+    answer = add(staff, rate=rate)
+    assert "10 times off the price until then, $2.50" in answer.content.decode()
     assert not Price.objects.filter(meter="gpt-4o.input", rate=D(rate)).exists()
-    staff.post(NEW_PRICE, price(rate=rate, confirmed="on"))
+    add(staff, rate=rate, confirmed="on")
     assert Price.objects.filter(meter="gpt-4o.input", rate=D(rate)).exists()
 
 
 def test_the_same_moment_has_one_price(staff: Client) -> None:
-    staff.post(NEW_PRICE, price())
-    answer = staff.post(NEW_PRICE, price(rate="3"))
+    add(staff)
+    answer = add(staff, rate="3")
     assert "already has a price from that moment on" in answer.content.decode()
     assert Price.objects.filter(meter="gpt-4o.input").count() == 2
 

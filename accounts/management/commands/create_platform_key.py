@@ -4,8 +4,10 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from accounts import api_keys
-from accounts.commands import JsonCommand
+from accounts.commands import JsonCommand, record_command
 from accounts.models import Scope
 
 
@@ -17,5 +19,9 @@ class Command(JsonCommand):
 
     def run(self, *, now: datetime, **options: Any) -> dict[str, Any]:
         scopes = [scope for scope in Scope if scope != Scope.TOPUP_WRITE]
-        _, plain = api_keys.create(account=None, name=options["name"], scopes=scopes, now=now)
+        with transaction.atomic():
+            row, plain = api_keys.create(account=None, name=options["name"], scopes=scopes, now=now)
+            record_command(
+                "add API key", target=row.public_id, command="create_platform_key", name=row.name, now=now
+            )
         return {"api_key": plain}

@@ -6,8 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.management.base import CommandError
+from django.db import transaction
 
-from accounts.commands import JsonCommand, account_id, dollars
+from accounts import ids
+from accounts.commands import JsonCommand, account_id, dollars, record_command
 from billing import ledger
 from billing.money import is_whole_cents
 
@@ -26,7 +28,12 @@ class Command(JsonCommand):
             raise CommandError("--amount takes whole cents other than zero, such as -3.50.")
         if not 1 <= len(reason) <= 400:
             raise CommandError("--reason takes 1 to 400 characters.")
-        posting = ledger.adjust(
-            options["account"], amount, key=str(uuid4()), actor="adjust_balance", reason=reason
-        )
+        with transaction.atomic():
+            posting = ledger.adjust(
+                options["account"], amount, key=str(uuid4()), actor="adjust_balance", reason=reason
+            )
+            record_command(
+                "adjust balance", account_id=options["account"], command="adjust_balance", amount=amount,
+                target=ids.public("entry", posting.entry_id), reason=reason, now=now,
+            )  # fmt: skip
         return {"amount": amount, "balance": posting.balance, "recorded_at": posting.recorded_at}

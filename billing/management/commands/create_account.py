@@ -13,7 +13,7 @@ from django.db import transaction
 from django.forms import ValidationError
 
 from accounts import api_keys, people
-from accounts.commands import JsonCommand, dollars
+from accounts.commands import JsonCommand, dollars, record_command
 from accounts.models import Scope, User
 from billing import gateways, grants, ledger, payment_methods, topups
 from billing.money import is_whole_cents
@@ -39,6 +39,10 @@ class Command(JsonCommand):
             _, key = api_keys.create(
                 account=owner.account, name="Created with the account", scopes=list(Scope.values),
                 created_by=owner, now=now,
+            )  # fmt: skip
+            record_command(
+                "create account", account_id=owner.account_id, target=owner.account.public_id,
+                command="create_account", paid=options["paid"], granted=options["granted"], now=now,
             )  # fmt: skip
         if options["paid"]:
             topups.record_manual(

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from accounts.commands import JsonCommand, account_id
+from accounts.commands import JsonCommand, account_id, record_command
 from usage.rollup import rebuild
 
 
@@ -16,4 +16,7 @@ class Command(JsonCommand):
 
     def run(self, *, now: datetime, **options: Any) -> dict[str, Any]:
         accounts, rows = rebuild(options["account"])
+        record_command(
+            "rebuild roll-up", account_id=options["account"], command="rebuild_daily_spend", now=now
+        )
         return {"accounts": accounts, "rows": rows}

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.commands import JsonCommand, dollars, moment
-from usage import rate_card
+from usage import staff
 
 
 class Command(JsonCommand):
@@ -18,7 +18,8 @@ class Command(JsonCommand):
 
     def run(self, *, now: datetime, **options: Any) -> dict[str, Any]:
         since = options["effective_from"] or now
-        price = rate_card.set_price(
-            options["meter"], rate=options["rate"], effective_from=since, actor="set_price", now=now
-        )
+        price = staff.set_price(
+            options["meter"], rate=options["rate"], effective_from=since, staff=None, actor="set_price",
+            reason="", now=now,
+        )  # fmt: skip
         return {"meter": price.meter, "rate": price.rate, "effective_from": price.effective_from.isoformat()}

@@ -14,6 +14,8 @@ from billing import topup_sweep
 from billing.models import EventReceipt, LedgerCheck, Reconciliation, StaffNotice, TopUp
 from billing.money import ZERO, usd
 from thinnest_billing import health
+from thinnest_billing.models import Heartbeat
+from usage import flags
 
 NIGHTLY = timedelta(hours=26)  # after that long a nightly proof has failed to appear
 RIGHT = "billing.view_topup"
@@ -33,7 +35,9 @@ class Fact:
 def facts_for(user: User) -> list[Fact]:
     """Nothing for staff without a right to look at payments."""
     now = timezone.now()
-    return [*_payments(now), *_told(now), *_proofs(now)] if user.has_perm(RIGHT) else []
+    return (
+        [*_payments(now), *_asked(), *_told(now), *_beats(now), *_proofs(now)] if user.has_perm(RIGHT) else []
+    )
 
 
 def _payments(now: datetime) -> Iterator[Fact]:
@@ -52,6 +56,11 @@ def _payments(now: datetime) -> Iterator[Fact]:
     yield _count("Stuck over 10 minutes", topup_sweep.stuck(now=now), topups)
 
 
+def _asked() -> Iterator[Fact]:
+    url = f"{reverse('admin:usage_flag_changelist')}?outcome__exact=open"
+    yield _count("Flagged charges", flags.open_flags().count(), url, bad="alert")
+
+
 def _told(now: datetime) -> Iterator[Fact]:
     events = reverse("admin:billing_eventreceipt_changelist")
     for state, name in ((State.QUARANTINED, "Quarantined events"), (State.FAILED, "Failed events")):
@@ -61,10 +70,14 @@ def _told(now: datetime) -> Iterator[Fact]:
     yield _count("Open notices", StaffNotice.objects.filter(done_at=None).count(), notices, bad="alert")
     last = EventReceipt.objects.order_by("-pk").values_list("received_at", flat=True).first()
     yield Fact("Last webhook", _ago(last, now), events)
-    age = health.last_sweep(now=now)
-    swept = now - timedelta(seconds=age) if age is not None else None
-    late = age is None or age > health.LATE
-    yield Fact("Last sweep", _ago(swept, now), icon="no" if late else "yes")
+
+
+def _beats(now: datetime) -> Iterator[Fact]:
+    """The sweep may also be run by cron; the worker's own beat says that Celery is there."""
+    beats = dict(Heartbeat.objects.values_list("name", "beat_at"))
+    for name, at in (("Last sweep", beats.get("sweep")), ("Worker heartbeat", beats.get("worker"))):
+        late = at is None or (now - at).total_seconds() > health.LATE
+        yield Fact(name, _ago(at, now), icon="no" if late else "yes")
 
 
 def _proofs(now: datetime) -> Iterator[Fact]:

@@ -1,7 +1,8 @@
 """The groups of staff, made and topped up after every migration; rights that an operator adds by hand stay.
 
-support reads; billing also grants and adjusts (within STAFF_DAILY_LIMIT a day), freezes, reverses charges,
-refunds and looks after payments; pricing also adds rates. Superusers may do everything.
+support reads, answers flags and writes notes; billing also grants and adjusts (within STAFF_DAILY_LIMIT a day),
+freezes, reverses charges, refunds and looks after payments; pricing also adds rates. Superusers may do everything;
+only they enter bank transfers, make platform keys and change people's rights.
 """
 
 from typing import Any
@@ -14,8 +15,10 @@ from django.dispatch import receiver
 
 OURS = ("accounts", "billing", "usage", "alerts")
 MORE = {
-    "support": (),
+    "support": ("change_flag", "add_staffnote"),
     "billing": (
+        "change_flag",
+        "add_staffnote",
         "add_ledgerentry",
         "change_balance",
         "change_topup",
