@@ -1,7 +1,7 @@
 """The rate card as people read it: current prices with their dates, coming ones, and advice on choosing a model."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -114,13 +114,14 @@ def groups(card: Card, at: datetime) -> list[Group]:
     return [group for group in made if group.models]
 
 
-def changes(card: Card, at: datetime) -> list[Change]:
-    """All announced changes, the next one first."""
-    return sorted(_changes(card, at), key=lambda change: (change.at, change.label))
+def changes(card: Card, at: datetime, *, meters: Collection[str] = ()) -> list[Change]:
+    """All announced changes, or those of some meters, the next one first."""
+    chosen = {meter: dates for meter, dates in card.dates.items() if not meters or meter in meters}
+    return sorted(_changes(card, chosen, at), key=lambda change: (change.at, change.label))
 
 
-def _changes(card: Card, at: datetime) -> Iterator[Change]:
-    for meter, dates in card.dates.items():
+def _changes(card: Card, chosen: Mapping[str, list[datetime]], at: datetime) -> Iterator[Change]:
+    for meter, dates in chosen.items():
         for place in range(bisect_right(dates, at), len(dates)):
             now = card.rates[meter][place - 1] if place else None
             yield Change(label(meter), wording.per(meter), now, card.rates[meter][place], dates[place])

@@ -13,6 +13,7 @@ from usage.views import (
     records,
     statement,
     usage,
+    voice,
 )
 
 urlpatterns = [
@@ -30,6 +31,7 @@ urlpatterns = [
     path("settings/agents/", agents.agent_list, name="agents"),
     path("settings/agents/<str:public_id>/", agent.agent, name="agent"),
     path("settings/billing/pricing/", pricing.pricing, name="pricing"),
+    path("settings/billing/pricing/voice/", voice.voice_billing, name="voice_billing"),
     path("settings/campaigns/", campaigns.campaign_list, name="campaigns"),
     path("settings/campaigns/<str:public_id>/", campaigns.campaign, name="campaign"),
     path("settings/campaigns/<str:public_id>/launch/", campaign_acts.launch, name="launch_campaign"),
