@@ -16,6 +16,9 @@ NEEDED = {
 }
 
 
+CLOSED = "This account is closed. Until it is erased, another member of staff can open it again."
+
+
 def member(*, role: str = "viewer") -> Callable[[View], View]:
     """Only members whose role includes `role` (viewer < admin < owner); others sign in or get 403."""
 
@@ -26,6 +29,8 @@ def member(*, role: str = "viewer") -> Callable[[View], View]:
                 raise PermissionDenied(NEEDED["viewer"])
             if not request.user.may(role):
                 raise PermissionDenied(NEEDED[role])
+            if request.user.account.closed_at is not None:  # staff still sign in
+                raise PermissionDenied(CLOSED)
             request.account = request.user.account
             return view(request, *args, **kwargs)
 

@@ -134,6 +134,13 @@ class AccountForm(forms.ModelForm):
         model = Account
         fields = ("name", "timezone")
 
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """A zone that is not in the list (set by a command) stays chosen until another one is."""
+        super().__init__(*args, **kwargs)
+        present = self.instance.timezone
+        if present != "UTC" and present.partition("/")[0] not in REGIONS:
+            self.fields["timezone"].choices = [(present, present), *timezones()]
+
 
 class ApiKeyForm(forms.Form):
     """`id` is drawn when the form is shown: sending the form twice makes one key."""

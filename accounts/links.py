@@ -56,7 +56,9 @@ def invitation_of(token: str) -> Invitation | None:
 
 def _active(public_id: str) -> User | None:
     user_id = ids.parse("usr", public_id)
-    return User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
+    if user_id is None:
+        return None
+    return User.objects.filter(pk=user_id, is_active=True).exclude(account__closed_at__isnull=False).first()
 
 
 def fingerprint(user: User) -> str:

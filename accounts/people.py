@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import CASCADE
 
-from accounts import limits, links, mail
+from accounts import closing, limits, links, mail
 from accounts.models import Account, User
 from accounts.signals import account_opened
 
@@ -38,8 +38,8 @@ def send_confirmation(user: User, *, now: datetime) -> None:
 
 def forgot_password(email: str, *, now: datetime) -> None:
     """Send a link for a new password, if the address is somebody's."""
-    user = User.objects.filter(email=email, is_active=True).first()
-    if user is not None:
+    user = User.objects.select_related("account").filter(email=email, is_active=True).first()
+    if user is not None and not closing.is_over(user):
         _write(user, "password_reset", now=now, link=links.reset_url(user))
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import account, entrance, joining, keys, members
+from accounts.views import email, entrance, joining, keys, members
 
 urlpatterns = [
     path("sign-up/", entrance.sign_up, name="sign_up"),
@@ -18,8 +18,8 @@ urlpatterns = [
         entrance.password_reset_confirm,
         name="password_reset_confirm",
     ),
-    path("settings/account/", account.account, name="account"),
-    path("settings/account/password/", account.change_password, name="change_password"),
+    path("settings/account/email/", email.change_email, name="change_email"),
+    path("new-email/<str:token>/", email.confirm_new_email, name="confirm_new_email"),
     path("settings/account/members/", members.member_list, name="members"),
     path("settings/account/members/leave/", members.leave_account, name="leave_account"),
     path("settings/account/members/<str:public_id>/", members.member_role, name="member"),

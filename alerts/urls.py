@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from alerts.views import notifications, rules
+from alerts.views import channel, notifications, rules
 
 urlpatterns = [
     path("settings/billing/alerts/", rules.alerts, name="alerts"),
@@ -11,5 +11,6 @@ urlpatterns = [
     path("settings/notifications/", notifications.notifications, name="notifications"),
     path("settings/notifications/read/", notifications.read_notifications, name="read_notifications"),
     path("settings/notifications/email/", notifications.choose_email, name="choose_email"),
+    path("settings/account/channel/", channel.choose_channel, name="choose_channel"),
     path("unsubscribe/<str:token>/", notifications.unsubscribe, name="unsubscribe"),
 ]

@@ -10,6 +10,14 @@ class NoBalance(AccountNotFound):
     """There is no such account, or its owner has not confirmed the email address yet."""
 
 
+class AccountClosed(Problem):
+    """The account is closed: its spending stays frozen. Nothing was changed; reopen it first."""
+
+    status = 409
+    code = "account_closed"
+    title = "This account is closed."
+
+
 class KeyReused(Problem):
     """The same key was used before for another amount or request."""
 

@@ -102,8 +102,8 @@ def may_join(account_id: UUID, purpose: str) -> bool:
 
 
 def find(account_id: UUID, hold_id: UUID) -> Hold:
-    """The account's hold. Raises HoldNotFound, also for somebody else's."""
-    found = Hold.objects.filter(account_id=account_id, id=hold_id).first()
+    """The account's hold. Raises HoldNotFound, also for somebody else's and once the account is closed."""
+    found = Hold.objects.filter(account_id=account_id, id=hold_id, account__closed_at=None).first()
     if found is None:
         raise HoldNotFound("There is no such hold on this account.")
     return found

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts import ids
-from billing.errors import KeyReused, NoBalance, NotEnough
+from billing.errors import AccountClosed, KeyReused, NoBalance, NotEnough
 from billing.models import LedgerEntry
 from billing.money import ZERO
 from billing.signals import announce
@@ -108,11 +108,12 @@ def adjust(
 
 
 def freeze(account_id: UUID, *, by: str, frozen: bool, now: datetime | None = None) -> None:
-    """Stop or resume spending; `by` is 'owner' or 'staff', and each lifts only its own freeze."""
+    """Stop or resume spending; `by` is 'owner' or 'staff', and each lifts only its own freeze. Raises AccountClosed."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT billing_freeze_1(%s, %s, %s, %s)", [account_id, by, frozen, now])
-        if not cursor.fetchone()[0]:
-            raise NoBalance
+        cursor.execute("SELECT billing_freeze_2(%s, %s, %s, %s)", [account_id, by, frozen, now])
+        (status,) = cursor.fetchone()
+        if status in _REFUSALS:
+            raise _REFUSALS[status]
         announce(account_id)
 
 
@@ -132,4 +133,4 @@ def _post(
     return Posting(entry_id, granted_after, paid_after, recorded_at, day, replayed=status == "replayed")
 
 
-_REFUSALS = {"no_account": NoBalance, "conflict": KeyReused, "short": NotEnough}
+_REFUSALS = {"no_account": NoBalance, "conflict": KeyReused, "short": NotEnough, "closed": AccountClosed}

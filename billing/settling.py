@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import ids
-from billing import auto_outcomes, auto_topup, gateways, installation, ledger, letters
+from accounts.models import Account
+from billing import auto_outcomes, auto_topup, gateways, installation, ledger, letters, notices
 from billing.gateways import Payment
 from billing.models import Mode, TopUp
 from billing.money import from_cents
@@ -55,8 +56,16 @@ def _tell(topup: TopUp, *, now: datetime) -> None:
     if topup.status == Status.SUCCEEDED:
         letters.topup_added(topup, now=now)
         auto_topup.succeeded(topup, now=now)
+        _tell_of_closed(topup, now=now)
     elif topup.origin == TopUp.Origin.AUTO:
         auto_outcomes.followed(topup, now=now)
+
+
+def _tell_of_closed(topup: TopUp, *, now: datetime) -> None:
+    """Money that came after its account was closed belongs to somebody who can no longer sign in."""
+    if Account.objects.filter(pk=topup.account_id, closed_at__isnull=False).exists():
+        text = f"{topup.public_id} was paid after its account was closed. Refund it; until then nothing is erased."
+        notices.tell_staff(f"closed-topup:{topup.pk}", text, topup=topup, now=now)
 
 
 def _refuse_foreign(topup: TopUp, payment: Payment) -> None:

@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts import ids
 from billing import (
     auto_topup,
+    closing,
     gateways,
     installation,
     ledger,
@@ -69,7 +70,7 @@ def begin(account_id: UUID, order: Order, *, now: datetime) -> tuple[TopUp, bool
     card = payment_methods.find(account_id, order.card) if order.card else None
     customer = card.customer if card else payment_methods.customer_of(account_id)
     with transaction.atomic(durable=True):  # durable: the row must be there before the processor is asked
-        ledger.lock(account_id)
+        closing.lock_if_open(account_id)
         seen = _repeated(account_id, order, now=now)
         if seen is not None:
             return seen, False
@@ -240,7 +241,7 @@ def record_manual(
     """A settled top-up that no processor knows, such as a bank transfer: whole cents, with a reason."""
     at = now or timezone.now()
     with transaction.atomic():
-        ledger.lock(account_id)
+        closing.lock_if_open(account_id)
         topup = TopUp.objects.create(
             id=topup_id or ids.uuid7(), account_id=account_id, mode=Mode.MANUAL, origin=Origin.STAFF,
             actor=actor, reason=reason,

@@ -10,10 +10,12 @@ from alerts.facts import evaluate_due
 from alerts.rules import evaluate_all
 from alerts.webhook_facts import tell_of_topups
 from billing.auto_charge import attempt_due
+from billing.closing import detach_cards
 from billing.gateways.sandbox_bank import deliver_sandbox_events
 from billing.refund_sweep import pursue_open_refunds
 from billing.topup_sweep import pursue_open_topups
 from billing.webhooks import process_waiting_events
+from thinnest_billing.leaving.erasure import erase_due
 from thinnest_billing.models import Heartbeat
 from usage.phone_numbers import renew_due
 
@@ -32,6 +34,8 @@ STEPS: tuple[Callable[..., object], ...] = (
     tell_of_topups,
     mail.deliver,
     deliveries.deliver,
+    detach_cards,
+    erase_due,
 )
 
 

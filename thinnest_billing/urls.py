@@ -5,11 +5,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.views import account
 from billing.views.add_funds import add_funds
 from billing.views.auto_topup import auto_topup_page
-from thinnest_billing import frame, health, overview
+from thinnest_billing import account_page, frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs
+from thinnest_billing.export.page import export_page
+from thinnest_billing.leaving.pages import close_account
 from thinnest_billing.live import live
 from thinnest_billing.metrics.page import metrics
 
@@ -25,6 +28,15 @@ urlpatterns = [
     path("settings/billing/", overview.overview, name="overview"),
     path("settings/billing/add-funds/", add_funds, {"pace_of": overview.pace}),  # billing knows no usage
     path("settings/billing/auto-topup/", auto_topup_page, {"pace_of": overview.pace}),
+    path("settings/account/", account.account, {"more": account_page.more}, name="account"),
+    path(
+        "settings/account/password/",
+        account.change_password,
+        {"more": account_page.more},
+        name="change_password",
+    ),
+    path("settings/account/export/", export_page, name="export"),
+    path("settings/account/close/", close_account, name="close_account"),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("usage.urls")),

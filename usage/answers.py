@@ -9,8 +9,8 @@ from django.conf import settings
 
 from accounts import ids
 from accounts.errors import Invalid, Problem
-from billing import selectors, topups
-from billing.errors import HoldEnded, HoldNotFound, InsufficientBalance, NoBalance, SpendingFrozen
+from billing import closing, selectors, topups
+from billing.errors import HoldEnded, HoldNotFound, InsufficientBalance, NoBalance
 from billing.money import ZERO, balance_cents, plain_cost, usd_exact
 from usage.agents import AgentNotFound, TooManyAgents
 from usage.metering import Outcome
@@ -71,6 +71,8 @@ def refusal(outcome: Outcome, account_id: UUID, *, helping: Callable[[UUID], Hel
         )  # fmt: skip
     if outcome.status == "too_many_agents":
         return TooManyAgents.at("/agent", f"An account may have {settings.LIMIT_AGENTS:,} agents.")
+    if outcome.status == "frozen":
+        return closing.why_frozen(account_id)
     return _REFUSALS[outcome.status]()
 
 
@@ -118,7 +120,6 @@ def unknown_model(pointer: str = "/model") -> Invalid:
 
 _REFUSALS: dict[str, type[Problem]] = {
     "reused": EventIdReused,
-    "frozen": SpendingFrozen,
     "no_agent": AgentNotFound,
     "no_account": NoBalance,
     "no_hold": HoldNotFound,

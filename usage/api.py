@@ -19,8 +19,8 @@ from accounts.errors import Invalid, MissingScope, Problem
 from accounts.json import timestamp
 from accounts.models import Scope
 from accounts.sentences import explain
-from billing import holds, selectors
-from billing.errors import PaidBalanceRequired, SpendingFrozen
+from billing import closing, holds, selectors
+from billing.errors import PaidBalanceRequired
 from billing.money import CENT
 from usage import agents, metering, pricing, questions, rate_card
 from usage.answers import (
@@ -151,7 +151,7 @@ def authorize(
     funds = selectors.balance_of(account_id)
     questions.only(request, "type", "account")
     if funds.frozen:
-        raise SpendingFrozen()
+        raise closing.why_frozen(account_id)
     if type == CALL and funds.held and not holds.may_join(account_id, CALL):
         raise PaidBalanceRequired(SECOND_CALL)
     required = CENT

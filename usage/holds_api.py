@@ -18,8 +18,8 @@ from accounts.api import account_of, existing_account, key
 from accounts.errors import Invalid
 from accounts.json import timestamp
 from accounts.models import Scope
-from billing import holds, ledger
-from billing.errors import HoldEnded, HoldNotFound, KeyReused, PaidBalanceRequired, SpendingFrozen
+from billing import closing, holds, ledger
+from billing.errors import HoldEnded, HoldNotFound, KeyReused, PaidBalanceRequired
 from billing.holds import HoldOutcome
 from billing.models import Hold
 from usage import agents, metering, pricing, rate_card
@@ -169,7 +169,7 @@ def _refuse(outcome: HoldOutcome, account_id: UUID, required: Decimal, extra: An
             account_id, balance=outcome.balance, available=outcome.free, required=required, **extra()
         )
     if outcome.status == "frozen":
-        raise SpendingFrozen()
+        raise closing.why_frozen(account_id)
     if outcome.status == "unpaid":
         raise PaidBalanceRequired(SECOND_CALL)
     if outcome.status == "reused":

@@ -1,4 +1,7 @@
-"""Settings > Account: the account's name and time zone, its members, one's own password."""
+"""Settings > Account: the account's name and time zone, one's own password, and the way to everything else."""
+
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -9,19 +12,22 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import access, people
+from accounts import access, members, people
 from accounts.forms import AccountForm, ChangePasswordForm
+
+More = Callable[[HttpRequest], dict[str, Any]]  # what other apps put on the page; accounts knows none of them
 
 
 @access.member()
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: HttpRequest, more: More) -> HttpResponse:
     if request.method != "POST":
-        return _page(request)
+        return _page(request, more)
     if not request.user.may("owner"):
         raise PermissionDenied(access.NEEDED["owner"])
     form = AccountForm(request.POST, instance=request.account)
     if not form.is_valid():
-        return _page(request, form=form)
+        request.account.refresh_from_db()  # a form that is refused has written on it
+        return _page(request, more, form=form)
     form.save()
     messages.success(request, "The account is saved.")
     return redirect("account")
@@ -30,10 +36,10 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters()
 @access.member()
-def change_password(request: HttpRequest) -> HttpResponse:
+def change_password(request: HttpRequest, more: More) -> HttpResponse:
     form = ChangePasswordForm(request.POST, user=request.user)
     if not form.is_valid():
-        return _page(request, password_form=form)
+        return _page(request, more, password_form=form)
     people.set_password(request.user, form.cleaned_data["new_password"], now=timezone.now())
     update_session_auth_hash(request, request.user)
     messages.success(request, "Your password is changed. Other devices are signed out.")
@@ -42,6 +48,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
 
 def _page(
     request: HttpRequest,
+    more: More,
     *,
     form: AccountForm | None = None,
     password_form: ChangePasswordForm | None = None,
@@ -49,7 +56,7 @@ def _page(
     context = {
         "form": form or AccountForm(instance=request.account),
         "password_form": password_form or ChangePasswordForm(user=request.user),
-        "members": request.account.members.filter(is_active=True).order_by("created_at", "id"),
+        "members": members.of_account(request.account.id).count(),
         "now": timezone.now(),
     }
-    return render(request, "accounts/account.html", context)
+    return render(request, "accounts/account.html", context | more(request))

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import limits, links, people
+from accounts import closing, limits, links, people
 from accounts.forms import ConfirmForm, EmailForm, NewPasswordForm, SignInForm, SignUpForm
 from accounts.models import User
 
@@ -137,6 +137,9 @@ def _knows_password(request: HttpRequest, form: ConfirmForm, user: User) -> bool
 def _not_signed_in(request: HttpRequest, form: SignInForm) -> HttpResponse:
     if getattr(request, "too_many_tries", False):
         return _too_many(request, "accounts/sign_in.html", form, "You were not signed in. Wait a minute.", 60)
+    if closed := getattr(request, "closed_account", None):
+        form.add_error(None, closing.words(closed))
+        return render(request, "accounts/sign_in.html", {"form": form})
     form.add_error(None, "This email and password do not belong together.")
     return render(request, "accounts/sign_in.html", {"form": form})
 
