@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from accounts import ids
+from billing.money import ZERO
 from billing.signals import announce
-from usage import pricing, rate_card
+from usage import pricing, rate_card, together
 from usage.agents import NOBODY, AgentRef
 from usage.pricing import Usage
 
@@ -103,7 +104,8 @@ def capture(
 def _record_with(
     card: rate_card.Card, account_id: UUID, event: Event, source: Source, now: datetime | None
 ) -> Outcome:
-    parameters, price = _priced(card, account_id, event, source, now)
+    rates, price = _priced(card, event, now)
+    parameters = _parameters(account_id, event, rates, price, card.version, source, None, event.on_short, now)
     return _run(account_id, parameters, price)
 
 
@@ -112,13 +114,27 @@ def _record_part(
 ) -> list[Outcome]:
     """One transaction. Stops before the first event that a new price made stale; the caller goes on from there."""
     card = rate_card.fresh()
-    priced = [_priced(card, account_id, event, source, now) for event in events]
+    priced = [(event, *_priced(card, event, now)) for event in events]
+    kept = together.record(account_id, priced, card=card.version, source=source, now=now)
+    if kept is not None:
+        announce(account_id)
+        return [Outcome("recorded", charge, cost, ZERO, *left, cost) for charge, cost, *left in kept]
+    return _record_one_by_one(account_id, priced, card.version, source, now)
+
+
+def _record_one_by_one(
+    account_id: UUID, priced: Sequence[together.Priced], card: int, source: Source, now: datetime | None
+) -> list[Outcome]:
+    every = [
+        _parameters(account_id, event, rates, price, card, source, None, event.on_short, now)
+        for event, rates, price in priced
+    ]
     with transaction.atomic(), connection.cursor() as cursor:
         raw = cursor.connection.cursor()  # psycopg's own: pipelines the statements into one round trip
-        raw.executemany(RECORD, [parameters for parameters, _ in priced], returning=True)
+        raw.executemany(RECORD, every, returning=True)
         rows = [raw.fetchone() for _ in _result_sets(raw)]
         announce(account_id)
-    outcomes = [_outcome(row, price) for row, (_, price) in zip(rows, priced, strict=True)]
+    outcomes = [_outcome(row, price) for row, (_, _, price) in zip(rows, priced, strict=True)]
     fresh = [outcome.status != "stale" for outcome in outcomes]
     return outcomes[: fresh.index(False)] if False in fresh else outcomes
 
@@ -129,14 +145,9 @@ def _result_sets(cursor: Any) -> Any:
         yield cursor
 
 
-def _priced(
-    card: rate_card.Card, account_id: UUID, event: Event, source: Source, now: datetime | None
-) -> tuple[list[Any], Decimal]:
+def _priced(card: rate_card.Card, event: Event, now: datetime | None) -> tuple[pricing.Rates, Decimal]:
     rates = card.rates_for(event.usage, event.occurred_at or now or datetime.now(UTC))
-    price = pricing.price(event.usage, rates)
-    return _parameters(
-        account_id, event, rates, price, card.version, source, None, event.on_short, now
-    ), price
+    return rates, pricing.price(event.usage, rates)
 
 
 def _parameters(
@@ -166,5 +177,4 @@ def _run(account_id: UUID, parameters: list[Any], price: Decimal) -> Outcome:
 
 def _outcome(row: tuple[Any, ...], price: Decimal) -> Outcome:
     status, charge_id, cost, uncollected, balance, free = row
-    zero = Decimal(0)
-    return Outcome(status, charge_id, cost or zero, uncollected or zero, balance or zero, free or zero, price)
+    return Outcome(status, charge_id, cost or ZERO, uncollected or ZERO, balance or ZERO, free or ZERO, price)

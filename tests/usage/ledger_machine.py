@@ -20,7 +20,7 @@ from billing.errors import NotEnough
 from billing.models import Balance, Hold, LedgerEntry
 from tests import factories
 from tests.usage.events import event
-from usage import metering, reversals
+from usage import metering, reversals, together
 from usage.metering import Outcome
 from usage.models import Charge
 from usage.pricing import Usage
@@ -75,6 +75,11 @@ class Model:
         for hold in self.holds:
             if hold.state == "open" and hold.expires_at <= now:
                 hold.state = "expired"
+
+
+def priced_page(event_id: str, price: Decimal) -> together.Priced:
+    """One page at exactly this rate, so that the charge can be recomputed."""
+    return event(event_id, Usage("knowledge", pages=1), note=f"{price:f}"), {"knowledge.page": price}, price
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -202,9 +207,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.splits.append((outcome.charge_id, before[0] - self.m.granted, before[1] - self.m.paid))
 
     def send(self, event_id: str, price: Decimal, on_short: str, hold_id: UUID | None = None) -> Outcome:
-        """One page at exactly this rate, so that the charge can be recomputed."""
-        page = event(event_id, Usage("knowledge", pages=1), note=f"{price:f}")
-        rates = {"knowledge.page": price}
+        page, rates, _ = priced_page(event_id, price)
         if hold_id is not None:
             return metering.capture(self.account_id, hold_id, page, rates, now=self.now)
         parameters = metering._parameters(
@@ -344,3 +347,27 @@ class LedgerMachine(RuleBasedStateMachine):
         costs = {c.id: -c.cost for c in Charge.objects.filter(account_id=self.account_id) if c.cost}
         entries = LedgerEntry.objects.filter(account_id=self.account_id, kind__in=["charge", "reversal"])
         assert {e.id: e.amount for e in entries} == costs
+
+
+class TogetherMachine(LedgerMachine):
+    """The same walk with events that are recorded at once: the quick lane of a batch."""
+
+    @rule(
+        amounts=st.lists(nanos | st.just(0), min_size=1, max_size=4),
+        at=st.sampled_from(["any", "all", "all", "all + 1", "all - 1"]),
+    )
+    def use_many(self, amounts: list[int], at: str) -> None:
+        """At once: all of them when they fit together, else none, and nothing of them is left."""
+        self.step()
+        prices, free = [amount * NANO for amount in amounts], self.m.free()
+        if at != "any":  # the last one takes what the others leave, or one nano-dollar more
+            prices[-1] = max(ZERO, self.aim(at, 0) - sum(prices[:-1]))
+        names = [f"m{self.n}-{place}" for place in range(len(prices))]
+        kept = together.record(
+            self.account_id, [priced_page(*one) for one in zip(names, prices, strict=True)],
+            card=None, source=metering.Source(), now=self.now,
+        )  # fmt: skip
+        fits = not self.m.frozen and self.m.paid >= 0 and sum(prices) <= free
+        assert (kept is not None) == fits
+        for name, price, (charge, cost, *left) in zip(names, prices, kept or [], strict=bool(kept)):
+            self.took(name, Outcome("recorded", charge, cost, ZERO, *left, cost), price, price)
