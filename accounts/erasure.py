@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import people
-from accounts.models import Account, ApiKey, Invitation, Mail, User
+from accounts.models import Account, ApiKey, Invitation, Mail, StaffNote, User
 
 NAME = "Erased account"
 
@@ -26,6 +26,7 @@ def erase(account: Account, addresses: Iterable[str]) -> None:
     own = [address for address in addresses if not address.endswith("@removed.invalid")]
     Mail.objects.filter(Q(user__account=account, user__is_staff=False) | Q(user=None, to__in=own)).delete()
     Invitation.objects.filter(account=account).delete()
+    StaffNote.objects.filter(account=account).delete()
     ApiKey.objects.filter(account=account).update(name="", last_used_at=None)
     for address in own:
         _forget_in_the_log(address)

@@ -1,5 +1,6 @@
 """Settings that are each understood and yet cannot be meant: a sentence that names them stops the start."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from django.http.request import validate_host
 
 from billing.checks import PAYMENTS
 
+TAKEN = ("billing", "settings", "static", "sandbox", "theme", "healthz", "readyz", "metrics")
 SEED_MINIMUM = 5  # dollars; promise S23
 
 
@@ -37,3 +39,14 @@ def stripe_key_is_secret(**_: Any) -> list[CheckMessage]:
     if not settings.STRIPE_SECRET_KEY or settings.STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
         return []
     return [Error("STRIPE_SECRET_KEY must begin with sk_ or rk_.", id="thinnest_billing.E004")]
+
+
+@register(Tags.urls)
+def admin_path_is_relative(**_: Any) -> list[CheckMessage]:
+    """What lies below another page's address would be shadowed by it, or shadow it."""
+    path = settings.ADMIN_PATH
+    taken = path.split("/")[0] in TAKEN
+    if re.fullmatch(r"([A-Za-z0-9_-]+/)+", path) and not taken:
+        return []
+    text = f"ADMIN_PATH is a path such as back-office-7/ that no page of customers has, and not {path!r}."
+    return [Error(text, id="thinnest_billing.E005")]
