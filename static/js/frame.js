@@ -71,10 +71,10 @@ async function look() {
   const news = await ask(document.body.dataset.follow, { "If-None-Match": stamp });
   if (news.status === 204) return 0;
   if (news.status !== 304) await show(news);
+  if (said !== words() && seconds(spoke) > 60) [spoke, document.getElementById("live").textContent] = [performance.now(), said = words()];
   const follows = document.querySelector(news.status === 304 ? "[data-poll]" : "[data-follows]");
   if (follows && !await show(await ask(location.href, { "X-Live": "yes" }))) return REST;
   [stamp, errors] = [news.headers.get("ETag"), 0];
-  if (said !== words() && seconds(spoke) > 60) [spoke, document.getElementById("live").textContent] = [performance.now(), said = words()];
   return (isWaiting() && SOON[asked++]) || EVERY;
 }
 
