@@ -28,10 +28,10 @@ class Span:
 
 
 def months(first: date, *, today: date) -> Months:
-    """Every month from the one of `first` to today's, the newest first: `2026-03`, `March 2026`."""
+    """Every month from the one of `first` to today's, the newest first: `2026-03`, `Mar 2026`."""
     found, month = [], today.replace(day=1)
     while month >= first.replace(day=1):
-        found.append((f"{month:%Y-%m}", f"{month:%B %Y}"))
+        found.append((f"{month:%Y-%m}", f"{month:%b %Y}"))
         month = (month - DAY).replace(day=1)
     return found
 

@@ -28,7 +28,7 @@ class Reader(HTMLParser):
         named = dict(attrs)
         self.parts.add((tag, named.get("class") or "", *sorted(named)))
         self.moves_on |= named.get("http-equiv") == "refresh"
-        if tag == "a" and (href := named.get("href")):
+        if tag == "a" and "download" not in named and (href := named.get("href")):
             self.links.append(href)
 
 

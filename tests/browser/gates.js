@@ -40,7 +40,7 @@
 
   /* Every chart: what it draws, what its table says, both in cents. */
   charts: () => [...document.querySelectorAll(".plot canvas")].map((canvas) => {
-    const cents = (text) => Math.round(Number(text.replace(/[^0-9.]/g, "")) * 100);
+    const cents = (text) => text.startsWith("<") ? 0 : Math.round(Number(text.replace(/[^0-9.]/g, "")) * 100);
     const rows = [...document.querySelectorAll(`#${canvas.parentElement.dataset.table} tbody tr`)];
     return {
       drawn: Chart.getChart(canvas).data.datasets.map((set) => set.data.map((value) => Math.round(value * 100))),

@@ -100,6 +100,7 @@ def agent_page(
         "total": sum(part.total for part in rows),
         "range": thirty,
         "records": f"{reverse('records')}?{urlencode({'agent': row.public_id})}",
+        "usage": f"{reverse('usage')}?{urlencode({'agent': row.public_id, 'by': 'model'})}",
         "may_change": request.user.may("admin"),
     }
     return render(request, "usage/agent.html", context)

@@ -63,8 +63,9 @@ def _told(request: HttpRequest, form: StatementForm) -> dict[str, Any]:
         "lines": [(line, _records(line, form)) for line in statement_lines.lines(read)],
         "proof": statement_lines.proof(account_id, read),
         "buyer": receipts.details_of(account_id),
-        "newer": _url("statement", form.next),
-        "older": _url("statement", form.previous),
+        "month": month,
+        "previous": _url("statement", form.previous),
+        "next": _url("statement", form.next),
         "export": _url("statement_csv", month.name),
         "usage": f"{reverse('usage')}?{urlencode({'period': month.name})}",
     }
