@@ -26,7 +26,6 @@ ALLOWED = {
     "string_type": "Send a text.",
     "string_too_short": "Send at least {min_length} characters.",
     "string_too_long": "Send at most {max_length} characters.",
-    "string_pattern_mismatch": "Send a text of the form {pattern}.",
     "literal_error": "Use one of: {expected}.",
     "enum": "Use one of: {expected}.",
     "union_tag_invalid": "Use one of: {expected_tags}.",
@@ -40,6 +39,11 @@ ALLOWED = {
     "timezone_aware": "Send a time with its zone, such as 2026-03-05T10:30:00Z.",
 }
 EMPTY = {"string_too_short": "Send a text that is not empty.", "too_short": "Send at least one entry."}
+PATTERNS = {  # nobody should have to read a regular expression
+    r"^[\x20-\x7e]+$": "Send printable ASCII characters only: letters, digits, blanks and signs such as - and _.",
+    r"^[0-9a-f]{64}$": "Send 64 hexadecimal digits, in lower case.",
+}
+NOT_OF_ITS_FORM = "Send a text of the form that the API's documentation shows."
 BY_START = {
     "datetime_": "Send a time such as 2026-03-05T10:30:00Z.",
     "date_": "Send a date such as 2026-03-05.",
@@ -56,6 +60,8 @@ def _sentence(error: Mapping) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "value_error":
         return str(context.get("error", "This value is not allowed."))
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(str(context.get("pattern")), NOT_OF_ITS_FORM)
     sentence = EMPTY[kind] if context.get("min_length") == 1 and kind in EMPTY else ALLOWED.get(kind)
     if sentence is None:
         return next((text for start, text in BY_START.items() if kind.startswith(start)), error["msg"] + ".")

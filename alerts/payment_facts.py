@@ -16,6 +16,7 @@ from alerts.watched import Look
 from alerts.webhook_facts import WINDOW
 from billing import auto_topup
 from billing import auto_topup_wording as wording
+from billing.auto_due import count_limit_until, month_limit_until
 from billing.auto_topup import SUPERSEDED
 from billing.declines import sentence_of
 from billing.letter_facts import when
@@ -119,15 +120,26 @@ def _standing_order(look: Look) -> None:
         if told_on is None or told_on < _since(look).date() or look.state(f"auto {limit}") == str(told_on):
             continue
         look.is_news(f"auto {limit}", str(told_on), since=look.now)
-        _tell(look, f"auto:{limit}:{told_on}", *_limit(look, limit), level=Level.WARN, href=_auto())
+        _tell(look, f"auto:{limit}:{told_on}", *_limit(look, auto, limit), level=Level.WARN, href=_auto())
 
 
-def _limit(look: Look, limit: str) -> tuple[str, str]:
+def _limit(look: Look, auto: AutoTopup, limit: str) -> tuple[str, str]:
     if limit == "count":
-        body = "It has made all the top-ups that 24 hours allow, and resumes by itself."
+        body, until = (
+            "It has made all the top-ups that 24 hours allow.",
+            count_limit_until(auto, now=look.now),
+        )
     else:
-        body = "It has reached the limit that you set for a month, and resumes by itself."
-    return "Auto-topup rests", f"{body} You can add funds yourself at any time."
+        body, until = (
+            "Another top-up would pass the limit that you set for a month.",
+            month_limit_until(auto, now=look.now),
+        )
+    again = f" on {when(until, look.account)}" if until else ""
+    return (
+        "Auto-topup rests",
+        f"{body} Your card was not charged again. It goes on by itself{again}, if your balance is still low then. "
+        "You can add funds yourself at any time.",
+    )
 
 
 def _auto() -> str:

@@ -1,15 +1,14 @@
 """The form of what an account wants printed on its receipts."""
 
 import re
-import unicodedata
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts.text import is_unprintable, is_visible
 from billing.models import BillingDetails
 
 LINES = 6
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # the direction of what follows
 
 
 class Printed(forms.CharField):
@@ -29,13 +28,11 @@ class Printed(forms.CharField):
         lines = [line for line in lines if line]
         if any(map(is_unprintable, "".join(lines))):
             raise ValidationError("There is a character in it that cannot be printed. Type it anew.")
+        if any(not is_visible(line) for line in lines):
+            raise ValidationError("There is nothing in it that can be seen. Type it anew, or leave it empty.")
         if len(lines) > self.lines:
             raise ValidationError(f"Write at most {self.lines} lines.")
         return "\n".join(lines)
-
-
-def is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) == "Cc" or character in TURNING
 
 
 class BillingDetailsForm(forms.ModelForm):

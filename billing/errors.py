@@ -80,6 +80,12 @@ class HoldNotFound(Problem):
     code = "hold_not_found"
     title = "There is no such hold."
 
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was changed or charged. Name a hold of this account by the id (hold_…) that its making answered, "
+            "not by its key; work without a hold is sent as usage."
+        )
+
 
 class HoldEnded(Problem):
     """A hold ends once: it was already captured, or already released."""
@@ -87,6 +93,13 @@ class HoldEnded(Problem):
     status = 409
     code = "hold_ended"
     title = "This hold has already ended another way."
+
+    def __init__(self, detail: str = "") -> None:
+        """`detail`: what was not done and what to do; unless told, about a capture."""
+        super().__init__(
+            detail
+            or "Nothing was recorded or charged. Its first ending stands; send work that was done after it as usage."
+        )
 
 
 class PaymentMethodNotFound(Problem):

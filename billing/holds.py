@@ -105,7 +105,7 @@ def find(account_id: UUID, hold_id: UUID) -> Hold:
     """The account's hold. Raises HoldNotFound, also for somebody else's and once the account is closed."""
     found = Hold.objects.filter(account_id=account_id, id=hold_id, account__closed_at=None).first()
     if found is None:
-        raise HoldNotFound("There is no such hold on this account.")
+        raise HoldNotFound
     return found
 
 
@@ -116,6 +116,6 @@ def _call(sql: str, parameters: list[Any], account_id: UUID) -> tuple[Any, ...]:
         if row[0] == "no_account":
             raise NoBalance
         if row[0] == "not_found":
-            raise HoldNotFound("There is no such hold on this account.")
+            raise HoldNotFound
         announce(account_id)
     return row

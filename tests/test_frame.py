@@ -1,5 +1,7 @@
 """What stands around every page: navigation, theme, error pages and the content policy."""
 
+from datetime import timedelta
+from decimal import Decimal
 from unittest.mock import patch
 from urllib.parse import quote
 
@@ -9,6 +11,7 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
 from accounts.models import User
+from billing import holds
 from thinnest_billing import frame
 from thinnest_billing.frame import Frame
 
@@ -117,3 +120,18 @@ def test_it_explains_a_refused_form(db: None) -> None:
 def test_it_takes_any_path_back_that_the_page_had(client: Client, db: None) -> None:
     page = client.get("/sign-in/?next=" + quote("/settings/billing/?a=1&b=2")).content.decode()
     assert 'name="next" value="/sign-in/?next=/settings/billing/%3Fa%3D1%26b%3D2"' in page
+
+
+def test_the_chip_tells_what_is_available_only_where_it_reads_differently(client: Client, ada: User) -> None:
+    """A tenth of a cent that is held would say "$1.00, $1.00 available"."""
+    client.force_login(ada)
+    for key, amount, words in (
+        ("small", "0.001", "Balance</small>"),
+        ("call", "0.5", "Balance, $0.50 available"),
+    ):
+        holds.hold(
+            ada.account_id, key=key, request_hash=key.encode(), amount=Decimal(amount), purpose="call", terms={},
+            lifetime=timedelta(hours=1),
+        )  # fmt: skip
+        page = client.get("/settings/agents/").content.decode()
+        assert words in page, key

@@ -14,7 +14,7 @@ from django.db.models import TextChoices
 
 from accounts import ids
 from accounts.errors import Invalid, NotFound
-from billing.details_form import is_unprintable
+from accounts.text import is_unprintable, is_visible
 from billing.money import usd
 from billing.selectors import Funds
 from usage.models import Agent
@@ -27,6 +27,14 @@ class AgentNotFound(NotFound):
     """The account has no agent with this id."""
 
     title = "There is no such agent."
+
+    def __init__(self, detail: str = "") -> None:
+        """`detail`: what was not done and what to do; unless told, in the words of the API."""
+        super().__init__(
+            detail
+            or "Nothing was recorded or charged. Name an agent of this account by its id (agent_…) or its name; "
+            "GET /billing/v3/agents lists them."
+        )
 
 
 class TooManyAgents(Invalid):
@@ -56,7 +64,7 @@ def clean_name(raw: str) -> str:
         raise ValueError("An agent's name has 1 to 80 characters.")
     if any(is_unprintable(c) or unicodedata.category(c) in ("Cs", "Zl", "Zp") for c in name):
         raise ValueError("An agent's name has no control characters.")
-    if not any(unicodedata.category(c)[0] in "LNPS" for c in name):
+    if not is_visible(name):
         raise ValueError("An agent's name has a letter, a digit or a sign that can be seen.")
     if name.startswith("agent_"):
         raise ValueError("An agent's name cannot begin with agent_: that is how ids begin.")
@@ -77,7 +85,7 @@ def reference(text: str | None) -> AgentRef:
     if text.startswith("agent_"):
         found = ids.parse("agent", text)
         if found is None:
-            raise AgentNotFound(f"There is no agent {text[:40]} on this account.")
+            raise AgentNotFound
         return AgentRef(id=found)
     name = clean_name(text)
     return AgentRef(name=name, key=name_key(name))
@@ -90,7 +98,7 @@ def find(account_id: UUID, ref: AgentRef) -> UUID | None:
     by = {"id": ref.id} if ref.id else {"name_key": ref.key}
     found = Agent.objects.filter(account_id=account_id, **by).values_list("id", flat=True).first()
     if found is None and ref.id is not None:
-        raise AgentNotFound("There is no such agent on this account.")
+        raise AgentNotFound
     return found
 
 
@@ -105,7 +113,7 @@ def resolve(account_id: UUID, ref: AgentRef) -> UUID | None:
         )
         (found,) = cursor.fetchone()
     if found is None and ref.id is not None:
-        raise AgentNotFound("There is no such agent on this account.")
+        raise AgentNotFound
     if found is None:
         raise TooManyAgents.at("/agent", f"An account may have {settings.LIMIT_AGENTS:,} agents.")
     return found

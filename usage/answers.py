@@ -29,6 +29,12 @@ class EventIdReused(Problem):
     code = "event_id_reused"
     title = "This event_id was used for another event."
 
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was recorded or charged. Send the first event as it was to read its answer again, or this one "
+            "with an event_id of its own."
+        )
+
 
 def exact(amount: Decimal) -> Decimal:
     """The same number without trailing zeros, at least as long as whole dollars."""

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts import ids
+from accounts.text import is_unprintable, is_visible
 from billing.amounts import WholeNumber
-from billing.details_form import is_unprintable
 from usage import local_time
 from usage.agents import UNASSIGNED
 from usage.campaigns import Plan
@@ -83,7 +83,7 @@ class CampaignForm(forms.Form):
         kinds = [unicodedata.category(character) for character in name]
         if any(map(is_unprintable, name)) or not {"Cs", "Zl", "Zp"}.isdisjoint(kinds):
             raise ValidationError("A name has no control characters.")
-        if not any(kind[0] in "LNPS" for kind in kinds):
+        if not is_visible(name):
             raise ValidationError("A name has a letter, a digit or a sign that can be seen.")
         return name
 

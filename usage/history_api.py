@@ -26,6 +26,10 @@ from usage.reports import CATEGORY_OF
 router = Router(tags=["Seeing"])
 Body = dict[str, object]
 EXPAND = ("exact", "quantity", "rates", "occurred_at")
+NO_AGENT = (
+    "Nothing was listed. Name an agent of this account by its id (agent_…) or its name, or Unassigned; "
+    "GET /billing/v3/agents lists them."
+)
 QUERY = ("limit", "starting_after", "type", "agent", "model", "from", "to", "expand", "account")
 
 
@@ -106,11 +110,11 @@ def named_agent(account_id: UUID, text: str | None) -> tuple[UUID | None] | None
     try:
         ref = agents.reference(text)
     except ValueError:
-        raise AgentNotFound() from None
+        raise AgentNotFound(NO_AGENT) from None
     by = {"id": ref.id} if ref.id else {"name_key": ref.key}
     found = Agent.objects.filter(account_id=account_id, **by).values_list("id", flat=True).first()
     if found is None:
-        raise AgentNotFound()
+        raise AgentNotFound(NO_AGENT)
     return (found,)
 
 

@@ -29,13 +29,18 @@ from usage.bodies import AnyHold, Capture, Extend, Release, request_hash, voice_
 from usage.models import Agent
 from usage.pricing import Usage
 
+MAKE_ANOTHER = "Nothing was changed or charged; for more work make a hold with another key."
+TOO_OLD = (
+    "A hold lives at most 24 hours, and this one has. Nothing was changed or charged: capture what was used until now, "
+    "which is always recorded, and make a hold with another key for what follows."
+)
 router = Router(tags=["Holds"])
 
 
 def hold_id_of(request: HttpRequest) -> UUID:
     found = ids.parse("hold", request.resolver_match.kwargs["hold"])
     if found is None:
-        raise HoldNotFound()
+        raise HoldNotFound
     return found
 
 
@@ -176,9 +181,7 @@ def _refuse(outcome: HoldOutcome, account_id: UUID, required: Decimal, extra: An
         raise KeyReused("This hold key was used for another request. Send a new key.")
     if outcome.status == "other_ending":
         ended = outcome.state in (Hold.State.CAPTURED, Hold.State.RELEASED)
-        raise HoldEnded(
-            f"This hold is already {outcome.state}." if ended else "A hold lives at most 24 hours."
-        )
+        raise HoldEnded(f"It is {outcome.state}, and stays so. {MAKE_ANOTHER}" if ended else TOO_OLD)
 
 
 def _answer(status: int, outcome: HoldOutcome, hold_key: str) -> HttpResponse:

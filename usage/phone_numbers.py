@@ -5,11 +5,12 @@ by itself and nothing is ever deleted for a low balance. Its rent is in usage/re
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from accounts import ids
@@ -53,6 +54,20 @@ class NumberAlreadySet(Problem):
     title = "This phone number cannot be set up like that."
 
 
+class NumberTaken(Problem):
+    """Another phone number that is still rented has these digits. This one was not set up."""
+
+    status = 409
+    code = "phone_number_taken"
+    title = "Another rented number has these digits."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was changed. Report the digits that this number has; once the other one is released, its digits "
+            "are free again."
+        )
+
+
 def rented(account_id: UUID) -> QuerySet[PhoneNumber]:
     """The account's numbers that are not released, newest first."""
     return PhoneNumber.objects.filter(account_id=account_id, released_at=None).order_by("-rented_at", "-id")
@@ -72,6 +87,12 @@ def why(number: PhoneNumber, funds: Funds, *, now: datetime) -> Why | None:
     if number.released_at or rents.trouble_since(number, funds, now=now) is None:
         return None
     return Why.BALANCE if funds.depleted_at else Why.RENT
+
+
+def shown_as(number: PhoneNumber, run: Run) -> Run:
+    """Its state for whoever looks: what is well but has no digits yet is being set up."""
+    is_waiting = run.state == RunState.ACTIVE and not number.number
+    return replace(run, state=RunState.BEING_SET_UP) if is_waiting else run
 
 
 def state_of(number: PhoneNumber, funds: Funds, *, now: datetime) -> Run:
@@ -138,14 +159,22 @@ def release(account_id: UUID, number_id: UUID, *, actor: str, now: datetime) -> 
 
 
 def provision(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """The platform has set the number up: `+` and its digits. Repeatable; raises Invalid and NumberAlreadySet."""
+    """The platform has set the number up: `+` and its digits. Repeatable.
+
+    Raises Invalid, NumberTaken and NumberAlreadySet.
+    """
     if not E164.fullmatch(digits):
         raise Invalid.at("/number", "Send the number as + and 7 to 15 digits, such as +12025550123.")
     waiting = PhoneNumber.objects.filter(pk=number.pk, number="", released_at=None)
-    waiting.update(number=digits)
+    try:
+        with transaction.atomic():
+            waiting.update(number=digits)
+    except IntegrityError:
+        raise NumberTaken from None
     number.refresh_from_db()
     if number.number != digits:
+        now_it_is = f"It is {number} already." if number.number else "It was released by its owner."
         raise NumberAlreadySet(
-            f"It is {number}. Nothing was changed." if number.number else "It was released."
+            f"{now_it_is} Nothing was changed. GET /billing/v3/phone-numbers lists what waits."
         )
     return number

@@ -64,7 +64,8 @@ def list_phone_numbers(
     """Newest first, without those that were released: take these out of service for good.
 
     `active` and `grace` (until `until`) take and place calls, `suspended` neither; `reason` is balance or rent.
-    A `number` of null is being set up: provision it, then report its digits. No number is ever released by us.
+    `being_set_up` has no digits yet (`number` is null): provision it, then report them. We never release
+    a number.
     """
     account_id = account_of(request, account)
     if request.caller.is_platform:
@@ -80,7 +81,8 @@ def list_phone_numbers(
 
 @router.patch("/v3/phone-numbers/{number}", auth=PROVISION_KEY, summary="Say which digits a number has")
 def provision_phone_number(request: HttpRequest, number: str, body: Digits) -> HttpResponse:
-    """By platform keys, once the number is set up; repeatable. 409 for other digits, and after its release."""
+    """By platform keys, once the number is set up; repeatable. 409 for other digits, for those of another rented
+    number, and after its release."""
     require_platform(request)
     account_id = account_of(request, body.account)
     row = phone_numbers.find(account_id, number)
@@ -103,7 +105,7 @@ def shown(account_id: UUID, rows: list[PhoneNumber], *, now: datetime) -> list[d
     funds = selectors.balance_of(account_id)
     told = []
     for row in rows:
-        run = phone_numbers.state_of(row, funds, now=now)
+        run = phone_numbers.shown_as(row, phone_numbers.state_of(row, funds, now=now))
         why = phone_numbers.why(row, funds, now=now)
         told.append({
             "id": row.public_id,

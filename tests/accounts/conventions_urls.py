@@ -30,7 +30,7 @@ class Short(Problem):
 class Chat(Body):
     """Every kind of field that the product's bodies have."""
 
-    event_id: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[ -~]+$")]
+    event_id: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
     account: Text | None = None
     tokens: Annotated[Whole, Field(ge=0, le=10_000_000)]
     amount: Annotated[Number, Field(ge=Decimal("5.00"), le=Decimal("1000.00"), decimal_places=2)] | None = (

@@ -332,8 +332,9 @@ def test_it_tells_a_stop_of_auto_topup_and_not_the_failure_too(ada: User) -> Non
     assert evaluate(ada, at=NOW) == ["Auto-topup is off"]
     assert "for good" in latest(ada).body
     assert len([subject for subject in mailbox.subjects(ada.email) if "Auto-topup is off" in subject]) == 1
-    AutoTopup.objects.update(month_limit_told_on=NOW.date())
+    AutoTopup.objects.update(month_limit_told_on=NOW.date(), monthly_limit=20)
     assert evaluate(ada, at=NOW) == ["Auto-topup rests"]
+    assert "It goes on by itself on 1 April 2026, 00:00 (UTC), if your balance" in latest(ada).body
     assert evaluate(ada, at=NOW + HOUR) == []
 
 

@@ -195,6 +195,47 @@ def reconcile(*differences: dict[str, object], at: datetime) -> None:
     )
 
 
+def test_it_lists_what_a_bank_took_back(browser: Client, ada: User) -> None:
+    """An inquiry took nothing, and what was won is on the balance again."""
+    topup = paid(ada, now=NOON)
+    for name, status in (("dp_open", "needs_response"), ("dp_lost", "lost"), ("dp_won", "won")):
+        dispute(topup, name, status, Decimal(6))
+    dispute(topup, "dp_asked", "warning_needs_response", Decimal(0))
+    lines = {line.number: line for line in receipt_list.page(ada.account_id).lines}
+    assert lines.keys() == {topup.public_id, "dp_open", "dp_lost"}
+    assert (lines["dp_open"].amount, lines["dp_open"].note) == (Decimal(-6), "The bank has not decided yet")
+    assert lines["dp_lost"].note == "Decided for the card holder"
+    page = shown(browser, reverse("receipts"))
+    assert "Dispute" in page
+    assert "−$6.00" in page
+
+
+def test_it_leafs_through_payments_refunds_and_disputes_alike(ada: User) -> None:
+    """In one order, also those of the same moment, forwards and back."""
+    topup = wired(ada, now=NOON)
+    wired(ada, now=NOON + DAY)
+    for number in range(3):
+        dispute(topup, f"dp_{number}", "lost", Decimal(1))
+        returned(topup, amount=Decimal(1), created_at=NOON)
+    everything = [line.number for line in receipt_list.page(ada.account_id).lines]
+    assert len(everything) == 8
+    first = receipt_list.page(ada.account_id, size=3)
+    found, page = [line.number for line in first.lines], first
+    while page.older:
+        page = receipt_list.page(ada.account_id, before=page.older, size=3)
+        found += [line.number for line in page.lines]
+    assert found == everything
+    back = receipt_list.page(ada.account_id, after=page.newer, size=3)
+    assert [line.number for line in back.lines] == everything[3:6]
+
+
+@pytest.mark.parametrize("number", ["dp_somebody", "x" * 3000, "\0", "top_1", "ref_" + "0" * 26])
+def test_a_page_from_a_line_that_is_not_there_is_the_newest(browser: Client, ada: User, number: str) -> None:
+    wired(ada)
+    answer = browser.get(reverse("receipts"), {"before": number})
+    assert (answer.status_code, len(answer.context["lines"])) == (200, 1)
+
+
 # --- One to print ---------------------------------------------------------------------------------------------
 
 
@@ -322,6 +363,8 @@ def test_it_lets_details_be_emptied(browser: Client, ada: User) -> None:
     ("field", "typed"),
     [
         ("name", "x" * 121), ("name", "a\x07b"), ("name", "a\u202eb"), ("name", "two\nlines"), ("name", "a\x00b"),
+        ("name", "\u200b\u2060"),
+        ("address", "1 Main Street\n\u200b"), ("tax_id", "\ufeff"),
         ("address", "x" * 401), ("address", "\n".join("1234567")), ("tax_id", "x" * 41), ("tax_id", "1\x1b[2J"),
     ],
 )  # fmt: skip

@@ -42,7 +42,7 @@ def test_it_lists_numbers_with_their_states(
         (told,) = read(api.get(NUMBERS, key=ada_key))["phone_numbers"]
     assert told == {
         "id": number.public_id, "number": None, "agent": "Sales Assistant", "agent_id": number.agent.public_id,
-        "state": "active", "reason": None, "since": None, "until": None, "paid_until": "2026-03-01T09:00:00Z",
+        "state": "being_set_up", "reason": None, "since": None, "until": None, "paid_until": "2026-03-01T09:00:00Z",
     }  # fmt: skip
     with time_machine.travel(on("3 March"), tick=False):
         (told,) = read(api.get(NUMBERS, key=ada_key))["phone_numbers"]
@@ -164,3 +164,30 @@ def test_it_sets_up_no_number_that_was_released(
     body = named(ada.account, number="+12025550123")
     answer = api.send("PATCH", f"{NUMBERS}/{number.public_id}", body, key=platform_key)
     assert (answer.status_code, read(answer)["code"]) == (409, "phone_number_already_set")
+
+
+def test_it_takes_digits_for_one_rented_number_only(
+    api: ApiClient, ada: User, cy: User, number: PhoneNumber, platform_key: str
+) -> None:
+    """Also across accounts; released, they are free again."""
+    top_up(cy, "25.00", at=on("20 January"))
+    theirs = rent(cy, at=on("30 January"))
+    phone_numbers.provision(theirs, "+12025550123")
+    url, body = f"{NUMBERS}/{number.public_id}", named(ada.account, number="+12025550123")
+    refused = api.send("PATCH", url, body, key=platform_key)
+    assert (refused.status_code, read(refused)["code"]) == (409, "phone_number_taken")
+    assert "Nothing was changed." in read(refused)["detail"]
+    assert cy.account.public_id not in str(read(refused))
+    phone_numbers.release(cy.account_id, theirs.id, actor="cy", now=on("31 January"))
+    assert api.send("PATCH", url, body, key=platform_key).status_code == 200
+
+
+def test_a_number_without_digits_is_being_set_up_until_it_has_them(
+    api: ApiClient, ada: User, ada_key: str, number: PhoneNumber
+) -> None:
+    with time_machine.travel(on("31 January"), tick=False):
+        (told,) = read(api.get(NUMBERS, key=ada_key))["phone_numbers"]
+        assert (told["state"], told["number"]) == ("being_set_up", None)
+        phone_numbers.provision(number, "+12025550123")
+        (told,) = read(api.get(NUMBERS, key=ada_key))["phone_numbers"]
+        assert (told["state"], told["number"]) == ("active", "+12025550123")

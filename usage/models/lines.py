@@ -34,6 +34,11 @@ class PhoneNumber(models.Model):
             models.Index(fields=["account", "-rented_at"], name="number_of_account"),
             models.Index(fields=["paid_until"], name="number_rent_due", condition=Q(released_at=None)),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["number"], name="one_live_number", condition=Q(released_at=None) & ~Q(number="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number or "Being set up"

@@ -1,7 +1,7 @@
 """Phone numbers: the list with the state of each, one number with its rents, renting and releasing."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ from usage.periods import Period
 from usage.phone_numbers import NumberNotFound
 from usage.rent_form import RentForm
 from usage.rent_wording import Told
-from usage.running import Run, RunState
+from usage.running import Run
 
 PER_PAGE = 50
 RENTS = 24  # on the page of a number: two years
@@ -166,10 +166,7 @@ def name(row: PhoneNumber) -> str:
 
 
 def shown(row: PhoneNumber, funds: Funds, *, now: datetime) -> Run:
-    """Its state as a person reads it: what is well but has no digits yet is being set up."""
-    run = phone_numbers.state_of(row, funds, now=now)
-    is_waiting = run.state == RunState.ACTIVE and not row.number
-    return replace(run, state=RunState.BEING_SET_UP) if is_waiting else run
+    return phone_numbers.shown_as(row, phone_numbers.state_of(row, funds, now=now))
 
 
 def funds_of(request: HttpRequest) -> Funds:
