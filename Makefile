@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Each installs what it needs into .venv, pinned by hash.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pgbouncer stripe-world check lock clean
+.PHONY: help run test test-pgbouncer rehearse-restore stripe-world check lock clean
 PY := .venv/bin/python
 # Settings for what only reads the code and never connects.
 OFFLINE := ENV_FILE=/dev/null SECRET_KEY=- DATABASE_URL=postgres://localhost/- REDIS_URL=redis://localhost
@@ -23,6 +23,9 @@ test: .venv/dev    ## the whole suite on a real PostgreSQL and Redis of its own 
 
 test-pgbouncer: .venv/dev   ## the paths of the money through PgBouncer in transaction mode (needs pgbouncer)
 	@TEST_PGBOUNCER=yes $(PY) -m pytest --reuse-db -n logical --maxprocesses 4 $(POOLED) $(ARGS)
+
+rehearse-restore: .venv/trial   ## a backup under traffic, a disaster, a restore: what was lost and found (SECONDS_EACH=5)
+	@$(PY) -m thinnest_billing.devstack.rehearsal --seconds $(or $(SECONDS_EACH),5)
 
 stripe-world: .venv/dev   ## payments against a replica of Stripe (STRIPE_WORLD=its address, or a Python that has it: docs/payments.md)
 	@test -n "$(STRIPE_WORLD)" || { echo "Set STRIPE_WORLD to the address of a world, or to a Python that has it: docs/payments.md says how."; exit 1; }
