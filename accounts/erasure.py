@@ -24,7 +24,7 @@ def addresses_of(account: Account) -> list[str]:
 def erase(account: Account, addresses: Iterable[str]) -> None:
     """People, invitations, letters, the names of the account and of its keys. Repeatable."""
     own = [address for address in addresses if not address.endswith("@removed.invalid")]
-    Mail.objects.filter(Q(user__account=account, user__is_staff=False) | Q(user=None, to__in=own)).delete()
+    Mail.objects.filter(Q(user__account=account) | Q(user=None, to__in=own)).delete()
     Invitation.objects.filter(account=account).delete()
     StaffNote.objects.filter(account=account).delete()
     ApiKey.objects.filter(account=account).update(name="", last_used_at=None)

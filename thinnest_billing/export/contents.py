@@ -10,6 +10,7 @@ LEFT_OUT = {
     "billing.Customer": "Only a number: under which one the payment service knows the account.",
     "billing.VerifiedThrough": "Only a mark: up to where a check of the ledger has come.",
     "billing.StaffNotice": "Work of our staff; what it is about is in the other files.",
+    "accounts.StaffNote": "Working notes of our staff. They go when the account is erased; ask us to read them.",
     "accounts.StaffAct": "The log of what our staff did; what it changed is in the other files.",
     "alerts.Watched": "Only a memory of what was told last; what was told is in notifications.csv.",
     "alerts.Endpoint": "Belongs to the agent platform, not to an account.",
