@@ -107,6 +107,17 @@ def edit(campaign: Campaign, plan: Plan) -> None:
         raise CampaignLaunched("It was launched before this was saved, and goes on as it was.")
 
 
+def discard(campaign: Campaign) -> None:
+    """Delete a draft, for good; again does nothing. Raises CampaignLaunched: what was launched stays on the books."""
+    with transaction.atomic():
+        ledger.lock(campaign.account_id)
+        gone, _ = Campaign.objects.filter(pk=campaign.pk, launched_at=None).delete()
+        if not gone and Campaign.objects.filter(pk=campaign.pk).exists():
+            raise CampaignLaunched(
+                "It was launched before this was sent, so it was not discarded. Pause it instead."
+            )
+
+
 def launch(campaign: Campaign, *, actor: str, now: datetime) -> bool:
     """Launch it as this row says; False when it is launched already.
 
@@ -159,12 +170,18 @@ def _require_launched(campaign: Campaign) -> None:
 
 
 def _change(campaign: Campaign, while_: Q, **facts: object) -> bool:
-    """Write the facts if the row still is as it must be, tell whoever watches, and read the row anew."""
+    """Write the facts if the row still is as it must be, tell whoever watches, and read the row anew.
+
+    Raises CampaignNotFound for a draft that was discarded meanwhile.
+    """
     with transaction.atomic():
         changed = bool(Campaign.objects.filter(while_, pk=campaign.pk).update(**facts))
         if changed:
             announce(campaign.account_id)
-    campaign.refresh_from_db()
+    try:
+        campaign.refresh_from_db()
+    except Campaign.DoesNotExist:
+        raise CampaignNotFound("It was discarded meanwhile. Nothing was changed.") from None
     return changed
 
 

@@ -35,6 +35,7 @@ urlpatterns = [
     path("settings/campaigns/", campaigns.campaign_list, name="campaigns"),
     path("settings/campaigns/<str:public_id>/", campaigns.campaign, name="campaign"),
     path("settings/campaigns/<str:public_id>/launch/", campaign_acts.launch, name="launch_campaign"),
+    path("settings/campaigns/<str:public_id>/discard/", campaign_acts.discard, name="discard_campaign"),
     path("settings/campaigns/<str:public_id>/pause/", campaign_acts.pause, name="pause_campaign"),
     path("settings/campaigns/<str:public_id>/resume/", campaign_acts.resume, name="resume_campaign"),
     path("settings/phone-numbers/", phone_numbers.phone_number_list, name="phone_numbers"),

@@ -1,4 +1,4 @@
-"""What an owner does with a campaign: launch, pause, resume."""
+"""What people do with a campaign: its owner launches, pauses and resumes it; whoever plans may discard a draft."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,11 +6,14 @@ from functools import wraps
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.access import View, member
-from billing.views import see_other
+from billing.views import form_page, see_other
 from usage import campaigns
 from usage.models import Campaign
 from usage.views.campaigns import attempt, mine, shown, url
@@ -65,3 +68,16 @@ def resume(request: HttpRequest, row: Campaign, now: datetime) -> None:
         return
     said = "Resumed. It goes on from here: what fell due meanwhile is not placed all at once."
     attempt(request, lambda: campaigns.resume(row, now=now), said)
+
+
+@form_page
+@never_cache
+@member(role="admin")
+def discard(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Asks first: a draft that is gone is gone."""
+    row = mine(request, public_id)
+    if request.method != "POST" and row.launched_at is None:
+        return render(request, "usage/discard_campaign.html", {"campaign": row})
+    if request.method == "POST":
+        attempt(request, lambda: campaigns.discard(row), f"“{row.name}” is discarded.")
+    return see_other(url(row) if row.launched_at else reverse("campaigns"))
