@@ -102,7 +102,7 @@ def _page(request: HttpRequest, account: Account, form: NoteForm, *, status: int
         "first": [people_panels.asked(account), people_panels.notes(account)],
         "note": form if staff.has_perm("accounts.add_staffnote") and not is_own else None,
         "panels": [
-            *money_panels(account, funds, staff=staff, now=now), people_panels.acts(account),
+            *money_panels(account, staff=staff), people_panels.acts(account),
             *people_panels.people_panels(account, funds, now=now),
         ],
     }  # fmt: skip

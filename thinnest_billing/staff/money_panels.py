@@ -1,15 +1,12 @@
 """The money of one account for staff: newest rows of each table, each query with its index and its limit."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.urls import reverse
 
 from accounts.models import Account, User
-from billing import refund_rules
 from billing.models import Dispute, Hold, PaymentMethod, Refund, TopUp
 from billing.money import usd, usd_exact
-from billing.selectors import Funds
 from thinnest_billing.staff.panels import Cell, Panel, Value, list_url, moment, panel, row_url
 from usage import records
 from usage.models import Charge
@@ -18,12 +15,12 @@ from usage.records import Wanted
 FEW, SOME = 10, 15
 
 
-def money_panels(account: Account, funds: Funds, *, staff: User, now: datetime) -> list[Panel]:
+def money_panels(account: Account, *, staff: User) -> list[Panel]:
     """`staff` sees the acts that they may do; none on an account of their own."""
     is_own = staff.account_id == account.pk
     return [
         charges(account, may_reverse=staff.has_perm("usage.change_charge") and not is_own),
-        topups(account, funds, may_refund=staff.has_perm("billing.add_refund") and not is_own),
+        topups(account, may_refund=staff.has_perm("billing.add_refund") and not is_own),
         entries(account),
         holds(account),
         refunds(account),
@@ -42,25 +39,26 @@ def charges(account: Account, *, may_reverse: bool) -> Panel:
         last = "reversal" if row.reverses else "reversed" if row.pk in reversed_ else ""
         act = Cell("Reverse…", reverse("admin:reverse_charge", args=[row.pk]), is_act=True)
         rows.append([
-            Cell(record.public_id, row_url(row)), record.at, record.what, record.agent, record.quantity,
-            usd_exact(row.cost), usd_exact(row.balance_after), act if may_reverse and not last else last,
+            Cell(record.public_id, row_url(row)), act if may_reverse and not last else last, record.at, record.what,
+            record.agent, record.quantity, usd_exact(row.cost), usd_exact(row.balance_after),
         ])  # fmt: skip
-    headings = ("Charge", "When", "What", "Agent", "Quantity", "Cost", "Balance after", "")
+    headings = ("Charge", "Act", "When", "What", "Agent", "Quantity", "Cost", "Balance after")
     return panel(
         "charges", "Latest charges", headings, rows, more=list_url("usage_charge", q=account.public_id),
         empty="Nothing was used yet.",
     )  # fmt: skip
 
 
-def topups(account: Account, funds: Funds, *, may_refund: bool) -> Panel:
-    found = TopUp.objects.filter(account_id=account.pk).prefetch_related("refunds", "disputes")
-    rows = (_topup(row, funds, may_refund) for row in found.order_by("-created_at")[:FEW])
-    headings = ("Top-up", "When", "Amount", "State", "Why", "Card", "Origin", "Payment", "")
+def topups(account: Account, *, may_refund: bool) -> Panel:
+    found = TopUp.objects.filter(account_id=account.pk).order_by("-created_at")
+    rows = (_topup(row, may_refund) for row in found[:FEW])
+    headings = ("Top-up", "Act", "When", "Amount", "State", "Why", "Card", "Origin", "Payment")
     return panel("topups", "Top-ups", headings, rows, more=list_url("billing_topup", q=account.public_id))
 
 
-def _topup(row: TopUp, funds: Funds, may_refund: bool) -> Iterator[Value]:
+def _topup(row: TopUp, may_refund: bool) -> Iterator[Value]:
     yield Cell(row.public_id, row_url(row))
+    yield _act(row, may_refund)
     yield row.created_at
     yield usd(row.amount)
     yield row.get_status_display()
@@ -68,12 +66,15 @@ def _topup(row: TopUp, funds: Funds, may_refund: bool) -> Iterator[Value]:
     yield row.card_name
     yield row.get_origin_display()
     yield Cell(row.payment_id or "at the processor", reverse("admin:compare_topup", args=[row.pk]))
+
+
+def _act(row: TopUp, may_refund: bool) -> Value:
+    """How much can be refunded is told by the form: to know it here would be two queries for each."""
     if row.is_open:
-        yield Cell("Retry…", reverse("admin:compare_topup", args=[row.pk]), is_act=True)
-    elif may_refund and row.received and refund_rules.refundable(row, funds):
-        yield Cell("Refund…", reverse("admin:refund_topup", args=[row.pk]), is_act=True)
-    else:
-        yield ""
+        return Cell("Retry…", reverse("admin:compare_topup", args=[row.pk]), is_act=True)
+    if may_refund and row.received:
+        return Cell("Refund…", reverse("admin:refund_topup", args=[row.pk]), is_act=True)
+    return ""
 
 
 def entries(account: Account) -> Panel:

@@ -33,8 +33,8 @@ class PriceForm(forms.ModelForm):
         model = Price
         fields = ("meter", "rate", "reason")
         help_texts = {
-            "meter": "retrieval.query, voice.minute, number.period, knowledge.page, knowledge.chunk, or "
-            "<model>.input and <model>.output.",
+            "meter": "retrieval.query, voice.minute, number.period, knowledge.page, knowledge.chunk, or a model's "
+            "two, such as gpt-4o.input and gpt-4o.output.",
             "rate": "Dollars: per 1,000,000 tokens, per minute, query, page, chunk, or 30 days.",
         }
 
