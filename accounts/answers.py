@@ -9,8 +9,8 @@ from ninja.errors import ValidationError
 from ninja.parser import Parser
 
 from accounts import json, logs
-from accounts.api import locate_account
-from accounts.errors import Invalid, NotFound, Problem
+from accounts.api import locate_account, prove
+from accounts.errors import Invalid, NotFound, Problem, Unauthorized
 from accounts.sentences import explain
 
 
@@ -22,7 +22,12 @@ def answer(status: int, data: object = None, headers: dict[str, str] | None = No
 
 
 def problem(request: HttpRequest, error: Problem) -> HttpResponse:
-    """A refusal as RFC 9457 problem+json."""
+    """A refusal as RFC 9457 problem+json. Whoever asks with a key that is not live any more hears of that first."""
+    if error.status < 500:
+        try:
+            prove(request)
+        except Unauthorized as first:
+            error = first
     content = json.dumps(error.body(logs.current_request_id()))
     response = HttpResponse(content, status=error.status, headers=error.headers)
     response.refusal = error.code  # counted by /metrics

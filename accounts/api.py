@@ -5,16 +5,15 @@ refusal is a `Problem`. Order of refusals: 401, 429, 413 / 415 / 400, 403 missin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from accounts import api_keys, ids, json, limits
+from accounts import callers, ids, json, limits
+from accounts.callers import Caller
 from accounts.errors import (
     AccountNotFound,
     BodyTooLarge,
@@ -22,42 +21,21 @@ from accounts.errors import (
     InvalidJson,
     MissingScope,
     Problem,
-    Unauthorized,
     UnsupportedMediaType,
 )
 from accounts.models import Account
 
 Locate = Callable[[HttpRequest, object], None]
 
-FIND_KEY = "SELECT * FROM accounts_key_1(%s, %s)"
-STAMP_KEY = """
-    UPDATE accounts_apikey SET last_used_at = %s
-    WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. A platform key has no account of its own: it names one with each request."""
-
-    key_id: UUID
-    account_id: UUID | None
-    scopes: frozenset[str]
-    timezone: str | None
-
-    @property
-    def is_platform(self) -> bool:
-        return self.account_id is None
-
-    def may(self, scope: str) -> bool:
-        return scope in self.scopes
-
 
 def key(
-    scope: str, *, body_limit: int | None = None, locate: Locate | None = None, body_optional: bool = False
-) -> "Bearer":
+    scope: str, *, body_limit: int | None = None, locate: Locate | None = None, body_optional: bool = False,
+    proved_later: bool = False,
+) -> "Bearer":  # fmt: skip
     """The `auth=` of one operation; see Bearer."""
-    return Bearer(scope, body_limit=body_limit, locate=locate, body_optional=body_optional)
+    return Bearer(
+        scope, body_limit=body_limit, locate=locate, body_optional=body_optional, proved_later=proved_later
+    )
 
 
 class Bearer(HttpBearer):
@@ -65,19 +43,31 @@ class Bearer(HttpBearer):
 
     Sets `request.caller` and `request.data`. `locate(request, data)` raises what must be told before a 422
     (ids in the path that do not exist); it runs only when validation failed: the good path pays nothing.
+
+    `proved_later`: the operation's own statement proves that the key is live, and raises Unauthorized where it is not.
+    Then a key that this process knows is asked about only before a refusal (answers.problem): 401 comes first.
     """
 
     def __init__(
-        self, scope: str, *, body_limit: int | None, locate: Locate | None, body_optional: bool
+        self,
+        scope: str,
+        *,
+        body_limit: int | None,
+        locate: Locate | None,
+        body_optional: bool,
+        proved_later: bool,
     ) -> None:
         super().__init__()
-        self.scope, self.locate = scope, locate
+        self.scope, self.locate, self.proved_later = scope, locate, proved_later
         self.body_limit, self.body_optional = body_limit, body_optional
 
     def __call__(self, request: HttpRequest) -> Caller:
-        caller = authenticate(request.META.get("HTTP_AUTHORIZATION", ""), now=datetime.now(UTC))
-        limits.spend(caller.key_id, limit=_rate(caller))
+        header, now = request.META.get("HTTP_AUTHORIZATION", ""), datetime.now(UTC)
+        known = callers.recall(header, now=now) if self.proved_later else None
+        request.is_unproved = known is not None
+        caller = known or callers.authenticate(header, now=now)
         request.caller, request.data, request.locate = caller, None, self.locate
+        limits.spend(caller.key_id, limit=_rate(caller))
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise Problem("The address must not contain NUL (%00).")
         if self.body_limit is not None and not (self.body_optional and not _announced(request)):
@@ -90,26 +80,11 @@ class Bearer(HttpBearer):
         return self(request)
 
 
-def authenticate(header: str, *, now: datetime) -> Caller:
-    """The caller behind an Authorization header, in one query; Unauthorized for all but a live key."""
-    kind, _, plain = header.partition(" ")
-    if kind.lower() != "bearer" or not api_keys.well_formed(plain):
-        raise Unauthorized()
-    stale = now - timedelta(seconds=api_keys.LAST_USED_EVERY)
-    with connection.cursor() as cursor:
-        cursor.execute(FIND_KEY, [api_keys.digest(plain), stale])
-        key_id, account_id, scopes, timezone, expires_at, unstamped = cursor.fetchone()
-    if key_id is None or (expires_at is not None and expires_at <= now):
-        raise Unauthorized()
-    if unstamped:
-        _stamp_use(key_id, now, stale)
-    return Caller(key_id, account_id, frozenset(scopes.split()), timezone)
-
-
-def _stamp_use(key_id: UUID, now: datetime, stale: datetime) -> None:
-    """At most once a minute, in a statement of its own, so that no request waits for another's stamp."""
-    with connection.cursor() as cursor:
-        cursor.execute(STAMP_KEY, [now, key_id, stale])
+def prove(request: HttpRequest) -> None:
+    """Ask now about the key of a request that was taken on trust. Raises Unauthorized."""
+    if getattr(request, "is_unproved", False):
+        request.is_unproved = False
+        callers.authenticate(request.META["HTTP_AUTHORIZATION"], now=datetime.now(UTC))
 
 
 def _rate(caller: Caller) -> int:

@@ -12,10 +12,11 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts import redis_link
+from accounts import afterwards, redis_link
 from accounts.errors import TooManyRequests
 
 MINUTE = 60  # seconds
+REMEMBERED = 20_000  # keys
 
 
 def allow(name: str, subject: str, *, limit: int, seconds: int, without_redis: int | None = None) -> bool:
@@ -68,9 +69,14 @@ _tries = _Tries()
 
 @dataclass(slots=True)
 class Lease:
-    """Requests of one key in one minute that this process may still let through without asking Redis."""
+    """Requests of one key in one minute that this process may still let through without asking Redis.
+
+    `left` of them are counted there already; `credit` are not: they are told afterwards, `owed` so far.
+    """
 
     minute: int
+    credit: int
+    owed: int = 0
     left: int = 0
     spent: bool = False  # Redis said that the minute's limit is reached
 
@@ -82,16 +88,22 @@ _lease_lock = threading.Lock()
 def spend(key_id: UUID, *, limit: int) -> None:
     """Count one API request of a key; TooManyRequests beyond `limit` a minute.
 
-    A high limit is leased in blocks of a 600th, so that one request in many asks Redis; a low one is exact.
+    The first 60th of the limit is free to each process and counted within a second; then each request asks Redis,
+    or, where the limit is high, one in many: it is leased in blocks of a 600th.
     """
     now = time.time()
     with _lease_lock:
-        lease = _lease(key_id, int(now) // MINUTE)
+        lease = _lease(key_id, int(now) // MINUTE, limit)
         if lease.left:
             lease.left -= 1
             return
+        if lease.credit:
+            lease.credit -= 1
+            lease.owed += 1
+            afterwards.soon(_settle, key_id)
+            return
     if not lease.spent:
-        granted = _grant(key_id, lease.minute, limit)
+        granted = _grant(key_id, lease, limit)
         if granted:
             with _lease_lock:
                 lease.left += granted - 1
@@ -100,19 +112,46 @@ def spend(key_id: UUID, *, limit: int) -> None:
     raise _too_many(limit, MINUTE - int(now) % MINUTE)
 
 
-def _lease(key_id: UUID, minute: int) -> Lease:
+def _lease(key_id: UUID, minute: int, limit: int) -> Lease:
     lease = _leases.get(key_id)
     if lease is None or lease.minute != minute:
-        if len(_leases) > 10_000:
+        if len(_leases) > REMEMBERED:
             _leases.clear()
-        lease = _leases[key_id] = Lease(minute)
+        lease = _leases[key_id] = Lease(minute, credit=limit // 60)
     return lease
 
 
-def _grant(key_id: UUID, minute: int, limit: int) -> int:
+def _grant(key_id: UUID, lease: Lease, limit: int) -> int:
     block = max(1, limit // 600)
-    count = redis_link.ask(lambda server: _add(server, f"rate:{key_id}:{minute}", block, MINUTE), block)
+    told = block + _owed(lease)
+    count = redis_link.ask(lambda server: _add(server, _rate_key(key_id, lease), told, MINUTE), told)
     return max(0, min(block, limit - (count - block)))
+
+
+def _owed(lease: Lease) -> int:
+    """What is to be told to Redis now, once."""
+    with _lease_lock:
+        owed, lease.owed = lease.owed, 0
+    return owed
+
+
+def _rate_key(key_id: UUID, lease: Lease) -> str:
+    return f"rate:{key_id}:{lease.minute}"
+
+
+def _settle(used: afterwards.Causes) -> None:
+    """Tell Redis what was let through on credit, so that the other processes know."""
+    leases = {key_id: lease for key_id in used if (lease := _leases.get(key_id))}
+    told = {_rate_key(key_id, lease): owed for key_id, lease in leases.items() if (owed := _owed(lease))}
+    redis_link.ask(lambda server: _add_all(server, told, MINUTE), None)
+
+
+def _add_all(server: redis.Redis, amounts: dict[str, int], seconds: int) -> None:
+    with server.pipeline(transaction=False) as pipeline:
+        for name, amount in amounts.items():
+            pipeline.incrby(name, amount)
+            pipeline.expire(name, seconds * 2)
+        pipeline.execute()
 
 
 def _too_many(limit: int, wait: int) -> TooManyRequests:

@@ -4,18 +4,20 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import get_resolver
+from django.urls import ResolverMatch, URLResolver, get_resolver
 
 from accounts import logs
 from accounts.answers import problem
 from accounts.errors import DatabaseAway, MethodNotAllowed, NotFound, Problem, ServerError
 
 Handler = Callable[[HttpRequest], HttpResponse]
+_matches: WeakKeyDictionary[URLResolver, dict[str, ResolverMatch]] = WeakKeyDictionary()
 BUSY = 1.0  # seconds since the connection worked: no need to ask it again
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,18 @@ def api(get_response: Handler) -> Handler:
     return middleware
 
 
+def _match(path: str) -> ResolverMatch:
+    """What answers at a path. Those without ids in them, where the traffic is, are looked up once."""
+    resolver = get_resolver()
+    known = _matches.setdefault(resolver, {})
+    match = known.get(path)
+    if match is None:
+        match = resolver.resolve(path)
+        if not (match.args or match.kwargs):
+            known[path] = match
+    return match
+
+
 def _trust_connection() -> None:
     """Spare a busy connection Django's health check, which is one more round trip to the database per request."""
     if time.monotonic() - getattr(connection, "worked_at", 0.0) < BUSY:
@@ -87,7 +101,7 @@ def _trust_connection() -> None:
 
 def _serve(request: HttpRequest) -> HttpResponse:
     try:
-        match = request.resolver_match = get_resolver().resolve(request.path_info)
+        match = request.resolver_match = _match(request.path_info)
         response = match.func(request, *match.args, **match.kwargs)
     except Http404:  # Resolver404 is one
         raise NotFound("See /billing/docs for the addresses of this API.") from None

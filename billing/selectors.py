@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from accounts.errors import Unauthorized
 from billing.errors import NoBalance
 from billing.money import CENT, ZERO
 
@@ -47,7 +48,7 @@ class Funds:
 
 NOTHING = Funds(ZERO, ZERO, ZERO, None, None, None, None, None, None)
 
-# In SQL, because `authorize` asks it before every message. An overdue hold still counts in the column `held`.
+# An overdue hold still counts in the column `held`.
 FUNDS = """
     SELECT b.account_id, b.granted, b.paid, b.held - coalesce((
             SELECT sum(h.amount) FROM billing_hold h
@@ -78,6 +79,19 @@ def balances_of(account_ids: Iterable[UUID]) -> dict[UUID, Funds]:
     with connection.cursor() as cursor:
         cursor.execute(FUNDS, [list(account_ids)])
         return {account_id: Funds(*funds) for account_id, *funds in cursor.fetchall()}
+
+
+def funds_for_key(account_id: UUID, api_key_id: UUID) -> Funds:
+    """The account's funds now, in one query that also proves the key that asks. Raises NoBalance, Unauthorized."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM billing_funds_1(%s, %s)", [account_id, api_key_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise NoBalance
+    is_key_live, *funds = row
+    if not is_key_live:
+        raise Unauthorized
+    return Funds(*funds)
 
 
 def has_paid_balance(account_id: UUID) -> bool:

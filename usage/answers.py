@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts import ids
-from accounts.errors import Invalid, Problem
+from accounts.errors import Invalid, Problem, Unauthorized
 from billing import closing, selectors, topups
 from billing.errors import HoldEnded, HoldNotFound, InsufficientBalance, NoBalance
 from billing.money import ZERO, balance_cents, plain_cost, usd_exact
@@ -128,6 +128,7 @@ _REFUSALS: dict[str, type[Problem]] = {
     "reused": EventIdReused,
     "no_agent": AgentNotFound,
     "no_account": NoBalance,
+    "no_key": Unauthorized,
     "no_hold": HoldNotFound,
     "other_ending": HoldEnded,
 }

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from accounts import logs
 from accounts.answers import answer
-from accounts.api import Caller, account_of, key, locate_account
+from accounts.api import account_of, key, locate_account
+from accounts.callers import Caller
 from accounts.errors import Invalid, MissingScope, Problem
 from accounts.json import timestamp
 from accounts.models import Scope
@@ -59,7 +60,7 @@ def locate_agent(request: HttpRequest, data: object) -> None:
                 raise agents.AgentNotFound()
 
 
-USAGE_KEY = key(Scope.USAGE_WRITE, body_limit=settings.LIMIT_BODY, locate=locate_agent)
+USAGE_KEY = key(Scope.USAGE_WRITE, body_limit=settings.LIMIT_BODY, locate=locate_agent, proved_later=True)
 BATCH_KEY = key(Scope.USAGE_WRITE, body_limit=settings.LIMIT_BATCH_BODY)
 
 
@@ -139,7 +140,7 @@ def _refused(problem: Problem) -> dict[str, object]:
     return {name: value for name, value in body.items() if name not in ("type", "request_id")}
 
 
-@router.get("/v3/authorize", auth=key(Scope.USAGE_WRITE), summary="May anything start?")
+@router.get("/v3/authorize", auth=key(Scope.USAGE_WRITE, proved_later=True), summary="May anything start?")
 def authorize(
     request: HttpRequest, type: Literal["chat", "voice", "knowledge"], account: str | None = None
 ) -> HttpResponse:
@@ -148,7 +149,7 @@ def authorize(
     Without a paid balance no second call may start while one is open.
     """
     account_id = account_of(request, account)
-    funds = selectors.balance_of(account_id)
+    funds = selectors.funds_for_key(account_id, request.caller.key_id)
     questions.only(request, "type", "account")
     if funds.frozen:
         raise closing.why_frozen(account_id)

@@ -18,12 +18,12 @@ from django.db import connection, transaction
 from accounts import ids
 from billing.money import ZERO
 from billing.signals import announce
-from usage import pricing, rate_card, together
+from usage import convoys, pricing, rate_card, together
 from usage.agents import NOBODY, AgentRef
 from usage.pricing import Usage
 
 EVENTS_PER_TRANSACTION = 100
-RECORD = f"SELECT * FROM usage_record_2({', '.join(['%s'] * 29)})"
+RECORD = f"SELECT * FROM usage_record_3({', '.join(['%s'] * 29)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Source:
 class Outcome:
     """What became of an event. Dollars; `free` is what is available now; `price` what was asked for.
 
-    status: recorded, replayed, reused, frozen, short, no_agent, too_many_agents, no_account,
+    status: recorded, replayed, reused, frozen, short, no_agent, too_many_agents, no_account, no_key,
     no_hold, other_ending.
     """
 
@@ -129,11 +129,8 @@ def _record_one_by_one(
         _parameters(account_id, event, rates, price, card, source, None, event.on_short, now)
         for event, rates, price in priced
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        raw = cursor.connection.cursor()  # psycopg's own: pipelines the statements into one round trip
-        raw.executemany(RECORD, every, returning=True)
-        rows = [raw.fetchone() for _ in _result_sets(raw)]
-        announce(account_id)
+    rows = _pipelined(every)
+    announce(account_id)
     outcomes = [_outcome(row, price) for row, (_, _, price) in zip(rows, priced, strict=True)]
     fresh = [outcome.status != "stale" for outcome in outcomes]
     return outcomes[: fresh.index(False)] if False in fresh else outcomes
@@ -154,7 +151,7 @@ def _parameters(
     account_id: UUID, event: Event, rates: pricing.Rates, price: Decimal, card: int | None,
     source: Source, hold_id: UUID | None, on_short: str, now: datetime | None,
 ) -> list[Any]:  # fmt: skip
-    """In the order of usage_record_2's parameters."""
+    """In the order of usage_record_3's parameters."""
     usage, agent = event.usage, event.agent
     return [
         account_id, ids.uuid7(), event.event_id, event.request_hash, usage.type,
@@ -167,12 +164,29 @@ def _parameters(
 
 
 def _run(account_id: UUID, parameters: list[Any], price: Decimal) -> Outcome:
-    with connection.cursor() as cursor:
-        cursor.execute(RECORD, parameters)
-        outcome = _outcome(cursor.fetchone(), price)
+    if connection.in_atomic_block:  # what its caller has done so far commits with it, or not at all
+        row = _alone(parameters)
+    else:
+        row = convoys.run(account_id, parameters, alone=_alone, together=_pipelined)
+    outcome = _outcome(row, price)
     if outcome.status in ("recorded", "short"):
         announce(account_id)
     return outcome
+
+
+def _alone(parameters: list[Any]) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, parameters)
+        row: tuple[Any, ...] = cursor.fetchone()
+        return row
+
+
+def _pipelined(every: Sequence[list[Any]]) -> list[Any]:
+    """In one transaction, pipelined into one round trip and its commit."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        raw = cursor.connection.cursor()  # psycopg's own: Django's knows no pipelines
+        raw.executemany(RECORD, every, returning=True)
+        return [raw.fetchone() for _ in _result_sets(raw)]
 
 
 def _outcome(row: tuple[Any, ...], price: Decimal) -> Outcome:

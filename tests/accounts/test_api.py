@@ -2,14 +2,15 @@
 
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import api_keys
+from accounts import afterwards, api_keys
 from accounts.ids import public, uuid7
 from accounts.models import ApiKey, Scope, User
 from accounts.sentences import PATTERNS
@@ -85,14 +86,17 @@ def test_it_refuses_the_keys_of_a_closed_account(api: ApiClient, ada: User, ada_
 
 
 def test_it_notes_the_last_use_at_most_once_a_minute(api: ApiClient, ada_key: str) -> None:
-    api.post("/billing/v3/chat", EVENT, key=ada_key)
-    first = ApiKey.objects.get().last_used_at
-    api.post("/billing/v3/chat", EVENT, key=ada_key)
-    assert first is not None
-    assert ApiKey.objects.get().last_used_at == first
-    ApiKey.objects.update(last_used_at=first - timedelta(seconds=61))
-    api.post("/billing/v3/chat", EVENT, key=ada_key)
-    assert ApiKey.objects.get().last_used_at > first
+    """A moment later, for all the keys that were used meanwhile: no request waits for it."""
+
+    def used(seconds: float) -> datetime | None:
+        with time_machine.travel(factories.BIRTHDAY + timedelta(seconds=seconds), tick=False):
+            api.post("/billing/v3/chat", EVENT, key=ada_key)
+            afterwards.flush()
+        return ApiKey.objects.get().last_used_at
+
+    assert [used(seconds) for seconds in (0, 30, 59, 60, 119)] == [
+        factories.BIRTHDAY + timedelta(seconds=seconds) for seconds in (0, 0, 0, 60, 60)
+    ]
 
 
 # --- 413, 415, 400, 403 -------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 import redis
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from accounts import limits, redis_link
+from accounts import afterwards, limits, redis_link
 from accounts.errors import TooManyRequests
 from accounts.ids import uuid7
 from accounts.models import Scope, User
@@ -56,17 +57,44 @@ def test_it_lets_exactly_the_limit_through() -> None:
         limits.spend(key_id, limit=600)
 
 
-def test_it_counts_every_process_together() -> None:
+def test_it_counts_every_process_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes are two sets of leases over one Redis."""
     key_id, through = uuid7(), 0
-    for _ in range(1300):
-        limits._leases.clear()
+    processes: list[dict[UUID, limits.Lease]] = [{}, {}]
+    for number in range(1300):
+        monkeypatch.setattr(limits, "_leases", processes[number % 2])
         try:
             limits.spend(key_id, limit=1200)
             through += 1
         except TooManyRequests:
             pass
-    assert through == 600  # leased in twos, and each process that ends takes the rest of its lease along
+    assert through == 1200
+
+
+def test_it_tells_the_others_within_a_second_what_it_let_through_on_credit() -> None:
+    """Processes that live for one request each: what each let through unasked, the next one still hears of."""
+    key_id, through = uuid7(), 0
+    for _ in range(700):
+        limits._leases.clear()
+        limits._leases[key_id] = limits.Lease(int(time.time()) // 60, credit=1)
+        limits.spend(key_id, limit=600)
+        afterwards.flush()
+        through += 1
+        limits._leases.clear()
+        limits._leases[key_id] = limits.Lease(int(time.time()) // 60, credit=0)
+        try:
+            limits.spend(key_id, limit=600)
+        except TooManyRequests:
+            break
+        through += 1
+    assert through == 601  # the last one on credit
+
+
+def test_it_asks_redis_nothing_for_the_first_requests_of_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_link, "ask", lambda *_: pytest.fail("asked"))
+    key_id = uuid7()
+    for _ in range(10):
+        limits.spend(key_id, limit=600)
 
 
 def test_it_asks_redis_once_per_block_for_high_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,9 +102,9 @@ def test_it_asks_redis_once_per_block_for_high_limits(monkeypatch: pytest.Monkey
     ask = redis_link.ask
     monkeypatch.setattr(redis_link, "ask", lambda *args, **kwargs: asked.append(1) or ask(*args, **kwargs))
     key_id = uuid7()
-    for _ in range(1000):
+    for _ in range(2000):
         limits.spend(key_id, limit=60_000)
-    assert len(asked) == 10
+    assert len(asked) == 10  # the first thousand are free
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from billing.models import Balance, Hold, LedgerEntry
 from tests import factories
 from tests.api_client import ApiClient
 from tests.usage.events import chat
-from usage import metering
+from usage import convoys, metering
 from usage.models import Charge
 from usage.verify import verify_ledger
 
@@ -23,6 +23,18 @@ D = Decimal
 MINUTE = timedelta(minutes=1)
 pytestmark = pytest.mark.django_db(transaction=True)
 OPEN = Path(__file__).parents[2] / "billing/sql/billing_open_1.sql"
+
+
+@pytest.fixture
+def each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each were in a process of its own: no convoys, the lock in the database is all there is."""
+    monkeypatch.setattr(convoys, "run", lambda account_id, item, *, alone, together: alone(item))
+
+
+@pytest.fixture(params=["in one process", "in many"])
+def both_ways(request: pytest.FixtureRequest) -> None:
+    if request.param == "in many":
+        request.getfixturevalue("each_alone")
 
 
 def at_once(work: Callable[[int], Any], count: int, *, clients: int = 16) -> list[Any]:
@@ -40,7 +52,7 @@ def breaches() -> list[dict[str, str]]:
     return verify_ledger(full=True, now=datetime.now(UTC)).breaches
 
 
-def test_200_parallel_requests_never_overdraw_a_dollar(transactional_db: None) -> None:
+def test_200_parallel_requests_never_overdraw_a_dollar(transactional_db: None, both_ways: None) -> None:
     """S1 S43: each asks for two cents of $1.00: exactly fifty go through."""
     ada = factories.owner()
     key = factories.key(ada.account)
@@ -55,7 +67,7 @@ def test_200_parallel_requests_never_overdraw_a_dollar(transactional_db: None) -
     assert breaches() == []
 
 
-def test_the_same_event_sixteen_times_at_once_is_one_charge(transactional_db: None) -> None:
+def test_the_same_event_sixteen_times_at_once_is_one_charge(transactional_db: None, both_ways: None) -> None:
     ada = factories.owner()
     outcomes = at_once(lambda n: metering.record(ada.account_id, chat("same")), 16)
     assert sorted(outcome.status for outcome in outcomes) == ["recorded"] + ["replayed"] * 15
@@ -63,7 +75,7 @@ def test_the_same_event_sixteen_times_at_once_is_one_charge(transactional_db: No
     assert breaches() == []
 
 
-def test_one_hot_account_and_fifty_others_stay_right(transactional_db: None) -> None:
+def test_one_hot_account_and_fifty_others_stay_right(transactional_db: None, both_ways: None) -> None:
     hot, others = factories.owner(), [factories.account_without_trial() for _ in range(50)]
     for account in others:
         topups.record_manual(account.id, D(1), actor="t", reason="test")
@@ -130,7 +142,9 @@ def gate_without_its_lock() -> Iterator[None]:
     _run(source)
 
 
-def test_without_the_lock_the_same_test_fails(transactional_db: None, gate_without_its_lock: None) -> None:
+def test_without_the_lock_the_same_test_fails(
+    transactional_db: None, each_alone: None, gate_without_its_lock: None
+) -> None:
     ada = factories.owner()
     at_once(_careless(ada.account_id), 200)
     spent = sum(Charge.objects.values_list("cost", flat=True))

@@ -70,17 +70,17 @@ MUTANTS = [
         "WHEN true THEN h.amount END",
     ),
     ("billing/sql/billing_end_hold_1.sql", "IF h.state = 'open' THEN", "IF true THEN"),
-    ("usage/sql/usage_record_2.sql", "(p_price > free OR", "(p_price >= free OR"),
+    ("usage/sql/usage_record_3.sql", "(p_price > free OR", "(p_price >= free OR"),
     (
-        "usage/sql/usage_record_2.sql",
+        "usage/sql/usage_record_3.sql",
         "cost := least(p_price, free);",
         "cost := least(p_price, o.granted + o.paid);",
     ),
-    ("usage/sql/usage_record_2.sql", "p_price > free OR o.paid < 0", "p_price > free OR false"),
-    ("usage/sql/usage_record_2.sql", "IF refused.at IS NOT NULL THEN", "IF false THEN"),
+    ("usage/sql/usage_record_3.sql", "p_price > free OR o.paid < 0", "p_price > free OR false"),
+    ("usage/sql/usage_record_3.sql", "IF refused.at IS NOT NULL THEN", "IF false THEN"),
     ("billing/sql/billing_hold_2.sql", "o.free OR o.paid < 0", "o.free OR false"),
-    ("usage/sql/usage_record_2.sql", "uncollected := p_price - cost;", "uncollected := 0;"),
-    ("usage/sql/usage_record_2.sql", "WHEN seen.request_hash = p_hash THEN", "WHEN true THEN"),
+    ("usage/sql/usage_record_3.sql", "uncollected := p_price - cost;", "uncollected := 0;"),
+    ("usage/sql/usage_record_3.sql", "WHEN seen.request_hash = p_hash THEN", "WHEN true THEN"),
     ("usage/sql/usage_reverse_1.sql", "-entry.granted, -entry.paid,", "0, -entry.granted - entry.paid,"),
 ]
 
