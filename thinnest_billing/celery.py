@@ -23,6 +23,7 @@ SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},
     },
+    "forget what is old": {"task": "thinnest_billing.tasks.prune", "schedule": crontab(hour=2, minute=41)},
     "prove the ledger": {"task": "usage.tasks.verify_ledger", "schedule": crontab(hour=3, minute=17)},
     "reconcile payments": {
         "task": "billing.tasks.reconcile_payments",

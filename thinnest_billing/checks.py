@@ -12,6 +12,7 @@ from billing.checks import PAYMENTS
 
 TAKEN = ("billing", "settings", "static", "sandbox", "theme", "healthz", "readyz", "metrics")
 SEED_MINIMUM = 5  # dollars; promise S23
+LEAST_KEPT = 7  # days
 
 
 @register(Tags.security)
@@ -39,6 +40,16 @@ def stripe_key_is_secret(**_: Any) -> list[CheckMessage]:
     if not settings.STRIPE_SECRET_KEY or settings.STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
         return []
     return [Error("STRIPE_SECRET_KEY must begin with sk_ or rk_.", id="thinnest_billing.E004")]
+
+
+@register
+def nothing_is_forgotten_too_soon(**_: Any) -> list[CheckMessage]:
+    """What is told is looked for among what was told, for three days; an outage may add to them."""
+    return [
+        Error(f"{name} must be at least {LEAST_KEPT}.", id="thinnest_billing.E006")
+        for name in ("KEEP_MAIL_DAYS", "KEEP_DELIVERIES_DAYS")
+        if getattr(settings, name) < LEAST_KEPT
+    ]
 
 
 @register(Tags.urls)

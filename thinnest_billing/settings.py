@@ -166,6 +166,10 @@ SELLER_TAX_ID = env.str("SELLER_TAX_ID", default="")
 # --- Support ----------------------------------------------------------------------------------------------
 FLAG_ANSWER_DAYS = env.int("FLAG_ANSWER_DAYS", default=2)  # working days; what members are promised
 
+# --- What is forgotten, and when ---------------------------------------------------------------------------
+KEEP_MAIL_DAYS = env.int("KEEP_MAIL_DAYS", default=90)  # sent letters
+KEEP_DELIVERIES_DAYS = env.int("KEEP_DELIVERIES_DAYS", default=30)  # webhooks that were delivered or given up
+
 # --- Limits of the API (2-api has the table) ----------------------------------------------------------------
 RATE_ACCOUNT_KEY = env.int("RATE_ACCOUNT_KEY", default=600)  # requests a minute
 RATE_PLATFORM_KEY = env.int("RATE_PLATFORM_KEY", default=60_000)
