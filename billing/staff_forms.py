@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from accounts import ids
+from billing.amounts import Amount
 from billing.forms import TopUpId
 from billing.money import CENT, usd
 from billing.refund_forms import RefundId
@@ -18,12 +19,12 @@ class Reason(forms.CharField):
 
 class ByHandForm(forms.Form):
     key = forms.CharField(widget=forms.HiddenInput, max_length=60, initial=lambda: f"staff:{ids.uuid7()}")
-    amount = forms.DecimalField(max_digits=12, decimal_places=2, help_text="Dollars and whole cents.")
+    amount = Amount(max_digits=12, decimal_places=2, help_text="Dollars and whole cents.")
     reason = Reason(help_text="Kept for ever, in the ledger and the audit log.")
 
 
 class GrantForm(ByHandForm):
-    amount = forms.DecimalField(
+    amount = Amount(
         max_digits=12,
         decimal_places=2,
         min_value=CENT,
@@ -32,7 +33,7 @@ class GrantForm(ByHandForm):
 
 
 class AdjustForm(ByHandForm):
-    amount = forms.DecimalField(
+    amount = Amount(
         max_digits=12, decimal_places=2, help_text="Dollars; negative takes away, and must fit the balance."
     )
 
@@ -47,7 +48,7 @@ class TransferForm(forms.Form):
     """Money that came without a processor. `topup_id` is the id that its top-up gets."""
 
     topup_id = TopUpId(initial=lambda: ids.public("top", ids.uuid7()))
-    amount = forms.DecimalField(
+    amount = Amount(
         max_digits=12, decimal_places=2, min_value=CENT, help_text="Dollars that arrived at your bank."
     )
     reason = Reason(help_text="Such as the bank's reference. The customer does not see it.")
@@ -59,7 +60,7 @@ class FreezeForm(forms.Form):
 
 class StaffRefundForm(forms.Form):
     refund = RefundId()
-    amount = forms.DecimalField(max_digits=12, decimal_places=2, min_value=CENT)
+    amount = Amount(max_digits=12, decimal_places=2, min_value=CENT)
     reason = Reason(help_text="For the audit log; the customer does not see it.")
 
     def __init__(self, *args: Any, most: Decimal, **kwargs: Any) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from billing import gateways
 from billing.admin.read_only import ReadOnly
+from billing.amounts import Amount
 from billing.gateways import Rejected, sandbox_bank
 from billing.models import SandboxDispute, SandboxPayment, SandboxRefund
 from billing.money import from_cents, is_whole_cents, to_cents, usd
@@ -36,7 +37,7 @@ class SandboxOnly(ReadOnly):
 
 
 class AmountForm(ActionForm):
-    amount = forms.DecimalField(
+    amount = Amount(
         label="Refund, in dollars",
         required=False,
         widget=forms.NumberInput(attrs={"placeholder": "the rest"}),

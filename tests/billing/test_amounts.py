@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from billing.amounts import Amount, WholeNumber
 from billing.auto_topup_form import dollars
 from billing.forms import AddFundsForm
+from billing.staff_forms import AdjustForm, GrantForm
+from usage.admin.forms import PriceForm
 from usage.campaign_form import Quantity
 from usage.forms import Count
 
@@ -31,6 +33,16 @@ def test_it_takes_nothing_for_ten_that_is_not_written_as_ten(field: Amount | Who
 def test_it_takes_what_people_write(typed: str, meant: str) -> None:
     assert Amount().clean(typed) == Decimal(meant)
     assert Amount().clean(Decimal(meant)) == Decimal(meant)
+
+
+def test_staff_type_plain_digits_too() -> None:
+    """Where money moves by hand, and where a price is set."""
+    forms = [GrantForm, AdjustForm]
+    fields = [form.base_fields["amount"] for form in forms] + [PriceForm.base_fields["rate"]]
+    for field in fields:
+        assert isinstance(field, Amount)
+        with pytest.raises(ValidationError):
+            field.clean("1_0")
 
 
 def test_an_odd_amount_of_funds_is_refused_in_words() -> None:

@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminSplitDateTime
 from django.utils import timezone
 
 from accounts.errors import Invalid
+from billing.amounts import Amount
 from billing.money import usd_exact
 from usage import dry_run, flags, pricing, rate_card
 from usage.models import Flag, Price
@@ -32,6 +33,7 @@ class PriceForm(forms.ModelForm):
     class Meta:
         model = Price
         fields = ("meter", "rate", "reason")
+        field_classes = {"rate": Amount}
         help_texts = {
             "meter": "retrieval.query, voice.minute, number.period, knowledge.page, knowledge.chunk, or a model's "
             "two, such as gpt-4o.input and gpt-4o.output.",
