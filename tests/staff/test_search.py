@@ -68,6 +68,9 @@ WORDS: dict[str, Callable[[User], str]] = {
     "number id": lambda ada: PhoneNumber.objects.get().public_id,
     "campaign id": lambda ada: Campaign.objects.get().public_id,
     "invitation id": lambda ada: ids.public("inv", invitations.open_of(ada.account_id).get().pk),
+    "email": lambda ada: "ADA@example.com ",
+    "part of an email": lambda ada: "ada@exa",
+    "user id": lambda ada: ada.public_id,
     "invited address": lambda ada: "di@example.com",
     "rule id": lambda ada: Rule.objects.get(account=ada.account).public_id,
 }
@@ -82,9 +85,6 @@ def test_it_leads_to_the_page_of_the_account(dee: Client, lived: User, name: str
 
 
 ROWS: dict[str, Callable[[User], tuple[str, Any]]] = {
-    "email": lambda ada: ("ADA@example.com ", ada),
-    "part of an email": lambda ada: ("ada@exa", ada),
-    "user id": lambda ada: (ada.public_id, ada),
     "charge id": lambda ada: (Charge.objects.get(event_id="order-7").public_id, Charge.objects.get(event_id="order-7")),
     "event id of usage": lambda ada: ("order-7", Charge.objects.get(event_id="order-7")),
     "agent's name": lambda ada: ("support", Agent.objects.get()),
@@ -184,6 +184,11 @@ def test_it_says_how_to_go_on_when_nothing_is_found(dee: Client) -> None:
     page = find(dee, "nothing like it").content.decode()
     assert "Nothing found for “nothing like it”." in page
     assert "last four digits" in page
+
+
+def test_it_leads_to_the_row_of_a_person_without_an_account(dee: Client) -> None:
+    eli = person(email="eli@example.com")
+    assert find(dee, "eli@example.com")["Location"] == f"/admin/accounts/user/{eli.pk}/change/"
 
 
 def test_it_shows_nobody_what_they_may_not_see(lived: User, ada: User) -> None:

@@ -23,6 +23,7 @@ PUBLIC: dict[str, type[Model]] = {
     "rule": Rule, "ntf": Notification, "msg": Delivery,
 }  # fmt: skip
 ON_THE_PAGE = {
+    User: "members",
     Invitation: "members",
     PhoneNumber: "numbers",
     Campaign: "campaigns",
@@ -192,6 +193,6 @@ def _url(row: Any, account: Account | None) -> str:
     page = reverse("admin:account_page", args=[account.public_id]) if account else ""
     if isinstance(row, Account):
         return page
-    if type(row) in ON_THE_PAGE:
+    if type(row) in ON_THE_PAGE and page:
         return f"{page}#{ON_THE_PAGE[type(row)]}"
     return row_url(row)
