@@ -4,6 +4,16 @@ from django import forms
 
 from accounts.forms import Email, Password
 
+ADDRESS = {"autocomplete": "email", "inputmode": "email", "spellcheck": "false"}
+
+
+class NewEmail(Email):
+    widget = forms.EmailInput(attrs=ADDRESS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = "New email address"
+
 
 class ProofForm(forms.Form):
     """The password of whoever is signed in, checked by `proof.refusal`: an unlocked computer is not enough."""
@@ -12,22 +22,11 @@ class ProofForm(forms.Form):
 
 
 class EmailChangeForm(ProofForm):
-    email = Email()
+    email = NewEmail()
     field_order = ("email", "password")
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["email"].label = "New email address"
-        self.fields["email"].widget.attrs = {
-            "autocomplete": "email",
-            "inputmode": "email",
-            "spellcheck": "false",
-        }
 
 
 class DeviceProofForm(ProofForm):
     """For a link that is opened where nobody is signed in."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["password"].label = "The password you sign in with"
+    password = Password("The password you sign in with")

@@ -83,9 +83,9 @@ def wish_of(token: str) -> Wish | None:
         public_id, email, stamp = signing.loads(token, salt=SALT, max_age=WITHIN)
     except (signing.BadSignature, ValueError):
         return None
-    user = (
-        User.objects.select_related("account").filter(pk=ids.parse("usr", public_id), is_active=True).first()
-    )
+    user_id = ids.parse("usr", public_id)
+    people = User.objects.select_related("account").filter(is_active=True)
+    user = people.filter(pk=user_id).first() if user_id else None
     if user is None or is_over(user) or not constant_time_compare(_stamp(user), stamp):
         return None
     return Wish(user, email)
@@ -115,7 +115,7 @@ def change(wish: Wish, *, now: datetime) -> bool:
 def _give_way(email: str) -> None:
     """Who proves that the mailbox is theirs comes before a sign-up that never did."""
     waiting = User.objects.select_for_update(of=("self",)).filter(email=email, **_WAITING).first()
-    if waiting is not None:
-        account_id = waiting.account_id
+    if waiting is not None and waiting.account is not None:
+        account = waiting.account
         waiting.delete()
-        Account.objects.filter(pk=account_id, opened_at=None, members=None).delete()
+        Account.objects.filter(pk=account.pk, opened_at=None, members=None).delete()

@@ -17,11 +17,8 @@ def erase(account_id: UUID, addresses: Sequence[str]) -> None:
     PaymentMethod.objects.filter(account_id=account_id).delete()
     AutoTopup.objects.filter(pk=account_id).update(enabled=False, card="")
     TopUp.objects.filter(account_id=account_id).update(action_url="", receipt_url="")
-    customers = list(
-        Customer.objects.filter(account_id=account_id, gateway_id__isnull=False).values_list(
-            "gateway_id", flat=True
-        )
-    )
+    known_as = Customer.objects.filter(account_id=account_id).values_list("gateway_id", flat=True)
+    customers = [gateway_id for gateway_id in known_as if gateway_id]
     about = Q(pk=None)
     for text in (*customers, *addresses):
         about |= Q(body__contains=text)

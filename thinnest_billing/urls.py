@@ -11,8 +11,8 @@ from billing.views.auto_topup import auto_topup_page
 from thinnest_billing import account_page, frame, health, overview
 from thinnest_billing.api import api
 from thinnest_billing.api_docs import api_docs
-from thinnest_billing.export.page import export_page
-from thinnest_billing.leaving.pages import close_account
+from thinnest_billing.export.views import export_page
+from thinnest_billing.leaving.views import close_account
 from thinnest_billing.live import live
 from thinnest_billing.metrics.page import metrics
 

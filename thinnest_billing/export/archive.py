@@ -34,7 +34,7 @@ def export(user: User, *, now: datetime) -> Iterator[bytes]:
 
 def _read_small(user: User, kept: ExitStack, *, now: datetime) -> tuple[Asked, list[Part]]:
     with snapshot():
-        account = Account.objects.get(pk=user.account_id)
+        account = Account.objects.get(members=user)
         asked = Asked(account, user, Balance.objects.get(pk=account.pk))
         files = files_for(asked)
         parts: list[Part] = [("README.txt", [readme.text(asked, files, now=now).encode()])]

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Q, Sum
 
@@ -15,6 +17,7 @@ QUANTITIES = (
     ("retrieval_queries", "questions to the knowledge base"), ("seconds", "of calls"), ("pages", "ingested"),
     ("chunks", "ingested"),
 )  # fmt: skip
+AMOUNTS = [*(name for name, _ in QUANTITIES), "cost", "uncollected"]
 COST = column("cost", "dollars deducted; negative where a charge was reversed")
 UNCOLLECTED = column("uncollected", "dollars of the price that the balance did not cover; never billed later")
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -46,18 +49,22 @@ def _days(asked: Asked) -> Iterator[DailySpend]:
         return
     for day in spend.filter(day__lt=last).order_by("day").values_list("day", flat=True).distinct():
         yield from spend.filter(day=day).order_by("type", "agent_id", "model")
-    names = [name for name, _ in QUANTITIES] + ["cost", "uncollected"]
+    yield from _last_day(asked, last)
+
+
+def _last_day(asked: Asked, day: date) -> Iterator[DailySpend]:
+    """A day begins nowhere earlier than fourteen hours before it does in UTC."""
+    began, until = datetime.combine(day, time(), UTC) - timedelta(days=1), asked.balance.last_recorded_at
     of_day = Charge.objects.filter(
-        account=asked.account, day=last, recorded_at__lte=asked.balance.last_recorded_at
+        account=asked.account, day=day, recorded_at__gte=began, recorded_at__lte=until
     )
-    sums = {f"sum_{name}": Sum(name) for name in names}
+    sums = {f"sum_{name}": Sum(name) for name in AMOUNTS}
     counts = {"made": Count("pk", filter=Q(reverses=None)), "back": Count("pk", filter=~Q(reverses=None))}
-    for row in (
-        of_day.values("type", "agent_id", "model").annotate(**sums, **counts).order_by("type", "model")
-    ):
-        amounts = {name: row[f"sum_{name}"] for name in names}
-        where = {"day": last, "type": row["type"], "agent_id": row["agent_id"], "model": row["model"]}
-        yield DailySpend(count=row["made"] - row["back"], **where, **amounts)
+    rows: Any = of_day.values("type", "agent_id", "model").annotate(**sums, **counts)
+    for row in rows.order_by("type", "agent_id", "model"):
+        kind = {name: row[name] for name in ("type", "agent_id", "model")}
+        amounts = {name: row[f"sum_{name}"] for name in AMOUNTS}
+        yield DailySpend(day=day, count=row["made"] - row["back"], **kind, **amounts)
 
 
 FILES = (
@@ -132,5 +139,5 @@ FILES = (
 )  # fmt: skip
 
 
-def _public(kind: str, id: object) -> str:
+def _public(kind: str, id: UUID | None) -> str:
     return ids.public(kind, id) if id else ""
