@@ -1,7 +1,7 @@
 """Forms of seeing: filters of the records, and the calculator. Both are asked with GET, so that links can be shared."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +27,27 @@ TYPES = (
 )
 
 
+class DayInput(forms.DateInput):
+    """A date field of the browser. What is no date is left out: browsers show none either, and complain."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return text if text and parse_day(text) else None
+
+
+def parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 class Day(forms.DateField):
     def __init__(self, label: str) -> None:
-        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        widget = DayInput()
         message = {"invalid": "Choose a day, such as 2026-03-05."}
         super().__init__(label=label, required=False, widget=widget, error_messages=message)
 

@@ -223,7 +223,7 @@ def test_it_stays_light(visit: Open, tour: Tour) -> None:
     for stop, seen in walk(visit, tour):
         weight, requests = reload_cold(seen.page)
         has_chart = stop[1] == OVERVIEW or seen.page.locator(".plot").count()
-        allowed = (150_000, 8) if has_chart else (75_000, 99)
+        allowed = (150_000 if has_chart else 75_000, 8 if stop[1] == OVERVIEW else 99)
         if weight > allowed[0] or requests > allowed[1]:
             found[stop] = f"{weight} bytes in {requests} requests"
     assert found == {}

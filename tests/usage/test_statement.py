@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
 from django.test import Client
 
 from accounts.models import Account, User
@@ -393,14 +392,3 @@ def test_it_asks_the_same_few_questions_whatever_the_history(
     spending.random_month(ada.account_id, seed=1, count=90)
     with django_assert_num_queries(len(empty.captured_queries)):
         client.get(STATEMENT)
-
-
-def test_a_long_past_is_not_read_for_a_month(ann: User) -> None:
-    """Both ends are found by halving, each look by an entry's number; a million entries need twenty."""
-    values = {"account": ann.account_id, "first": date(2026, 2, 1), "last": date(2026, 2, 28), "most": 50_000}
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {statements.READ}", values)
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Seq Scan on billing_ledgerentry" not in plan
-    assert re.search(r"Index Cond: .*seq = \(\(\(s.low \+ s.high\) \+ 1\) / 2\)", plan)

@@ -417,7 +417,7 @@ def test_an_agent_leads_to_what_another_model_would_have_cost(ada: User, browser
     page = f"/settings/agents/{Agent.objects.get().public_id}/"
     assert page in browser.get(USAGE + "?by=agent").content.decode()
     filtered = browser.get(f"{USAGE}?agent={Agent.objects.get().public_id}").content.decode()
-    assert "What would another model have cost?" in filtered
+    assert "On another model?" in filtered
     assert f"{USAGE}?agent=" in browser.get(page).content.decode()
 
 
