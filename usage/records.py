@@ -31,7 +31,7 @@ KINDS_OF = {  # the types of a record that is no charge, as people choose them
     "return": [Kind.REFUND, Kind.DISPUTE, Kind.DISPUTE_WON, Kind.REVERSAL],
 }
 PER_PAGE = 25
-MARKS = {
+MARKS: dict[str, str] = {
     Flag.Outcome.OPEN: "Flagged",
     Flag.Outcome.EXPLAINED: "Explained",
     Flag.Outcome.REVERSED: "Given back",

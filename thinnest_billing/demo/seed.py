@@ -26,10 +26,10 @@ from thinnest_billing.demo.credentials import Credentials
 from thinnest_billing.demo.history import AMOUNT, THRESHOLD, Funded, Rented, ToppedUp, Used
 from thinnest_billing.demo.work import AGENTS
 from thinnest_billing.models import Heartbeat
-from usage import agents, campaigns, metering, phone_numbers, rate_card
+from usage import agents, campaigns, flags, metering, phone_numbers, rate_card
 from usage.campaigns import Plan
 from usage.metering import Source
-from usage.models import Agent, Campaign
+from usage.models import Agent, Campaign, Charge
 
 EMAIL, STAFF_EMAIL = "demo@example.com", "staff@example.com"
 NAME = "Fjord & Pine Outfitters"
@@ -39,6 +39,7 @@ PRINTED = {  # on the receipts
 }  # fmt: skip
 MONTHLY_LIMIT = Decimal(200)  # dollars, of auto-topup
 DAYS = timedelta(days=60)
+QUESTION = "This call is the longest by far. Did the customer really stay on the line that long?"
 CALLER = "Sales Assistant"  # of the campaigns
 DONE = "seed_demo"  # the heartbeat that says the history is complete
 
@@ -66,6 +67,7 @@ def seed(*, now: datetime, file: Path) -> Credentials:
         name_agents(account.id, now=owner.created_at)
         plan = history.plan(rate_card.fresh(), since=owner.created_at, until=now, trial=settings.TRIAL_GRANT)
         live(account.id, plan, source=Source(credentials.key_id(known.platform_key)), card=card)
+        ask_about_a_call(owner, now=now)
         Heartbeat.beat(DONE, now=now)
     plan_campaigns(account.id, now=now)
     return known
@@ -152,6 +154,15 @@ def rent_number(account_id: UUID, rented: Rented) -> None:
         number_id=uuid5(account_id, rented.digits),
     )  # fmt: skip
     phone_numbers.provision(number, rented.digits)
+
+
+def ask_about_a_call(owner: User, *, now: datetime) -> None:
+    """One open flag, on the longest call so far: staff answer it in the admin."""
+    assert owner.account_id is not None, "the demo's own"
+    calls = Charge.objects.filter(account_id=owner.account_id, type="voice", answered=True, reverses=None)
+    longest = calls.order_by("-seconds", "recorded_at").first()
+    if longest is not None:
+        flags.flag(owner.account_id, longest, by=owner, text=QUESTION, now=now)
 
 
 def plan_campaigns(account_id: UUID, *, now: datetime) -> None:
