@@ -23,6 +23,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 from django.conf import settings
 from django.db import connection
 from django.test import Client
@@ -167,6 +168,27 @@ def test_it_goes_on_and_the_next_sweep_catches_up(site: Site, ada: User, down: C
     assert set(EventReceipt.objects.values_list("gateway_id", "state")) == {(pk, "processed") for pk in told}
     assert {topup_letters(row) for row in TopUp.objects.exclude(mode="manual")} == {1}
     site.wait_for(lambda: site.ready()["status"] == "ok", seconds=10)
+
+
+def test_a_crossing_is_published_within_two_seconds(site: Site, ada: User) -> None:
+    """S27: the web leaves it to a thread of its own, so nobody waits; a worker hears of it as soon as ever."""
+    topups.record_manual(ada.account_id, Decimal(11), actor="ada", reason="with the trial $12.00")
+    turn_on(ada, now=clock())
+    bearer = {"Authorization": f"Bearer {factories.key(ada.account)}"}
+    with redis.Redis.from_url(site.environment["REDIS_URL"]) as broker:
+        broker.flushdb()
+        status, took = site.ask("/billing/v3/usage", CHAT | {"event_id": "crosses"}, **bearer)
+        began = time.monotonic()
+        site.wait_for(lambda: asked_for(broker, ada), seconds=20)
+        assert status == 201
+        assert time.monotonic() - began < 2 + 10 * took  # a busy machine is slow as a whole
+
+
+def asked_for(broker: redis.Redis, user: User) -> bool:
+    """Whether a worker would hear of this account's auto-topup."""
+    waiting = [json.loads(message)["headers"] for message in broker.lrange("celery", 0, -1)]
+    about = {headers["task"] for headers in waiting if str(user.account_id) in headers["argsrepr"]}
+    return "billing.tasks.attempt_auto_topup" in about
 
 
 def topup_letters(topup: TopUp) -> int:
