@@ -77,7 +77,7 @@ class DeliveryAdmin(ReadOnly):
     def send_again(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
         with transaction.atomic():
             for row in rows:
-                self.note(request, row, "send delivery again", message=signing.message_id(row.pk))
+                self.write_down(request, row, "send delivery again", message=signing.message_id(row.pk))
             count = endpoints.send_again(rows, now=timezone.now())
         messages.success(
             request, f"To be sent again: {count}. An endpoint that is off gets them once it is on."

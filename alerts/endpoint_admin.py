@@ -1,6 +1,7 @@
 """Endpoints in Django admin. Only superusers change them, as with platform keys."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -61,7 +62,7 @@ class EndpointAdmin(Recorded):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
 
-    def has_change_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ class EndpointAdmin(Recorded):
             obj.failing_since = None  # of the address before
         obj.save(update_fields=["url", "failing_since"] if change else None)
 
-    def facts(self, obj: Endpoint) -> dict[str, object]:
+    def facts(self, obj: Any) -> dict[str, object]:
         """The host alone: what follows it may be secret."""
         return {"key": obj.api_key.public_id, "host": urlsplit(obj.url).hostname or ""}
 
@@ -112,7 +113,7 @@ class EndpointAdmin(Recorded):
         if request.method == "POST":
             told, do = ACTS[name]
             with transaction.atomic():
-                self.note(request, row, told)
+                self.write_down(request, row, told)
                 if do is not _test:
                     do(request, row)
             if do is _test:  # it speaks to the network

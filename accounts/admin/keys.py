@@ -1,5 +1,7 @@
 """API keys: superusers make platform keys and revoke any; the keys of accounts are made by their members."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
@@ -39,10 +41,10 @@ class ApiKeyAdmin(SearchById):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser
 
-    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser and obj is None  # the list and its action; a key never changes
 
-    def facts(self, obj: ApiKey) -> dict[str, object]:
+    def facts(self, obj: Any) -> dict[str, object]:
         return {"name": obj.name, "scopes": list(obj.scopes)} if obj.account_id is None else {}
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: PlatformKeyForm, change: bool) -> None:
@@ -74,4 +76,4 @@ class ApiKeyAdmin(SearchById):
     def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
         with transaction.atomic():
             api_keys.revoke(key, now=timezone.now())
-            self.note(request, key, "revoke key")
+            self.write_down(request, key, "revoke key")

@@ -1,5 +1,7 @@
 """Accounts and people in admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
@@ -73,7 +75,7 @@ class UserAdmin(SearchById, DjangoUserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
-    def facts(self, obj: User) -> dict[str, object]:
+    def facts(self, obj: Any) -> dict[str, object]:
         """Whose rights they are is the target; the address stays out of the log."""
         flags = {name: getattr(obj, name) for name in ("is_active", "is_staff", "is_superuser")}
         return flags | {"groups": sorted(obj.groups.values_list("name", flat=True))}

@@ -19,20 +19,20 @@ LONGEST_NAME = 80  # of a target
 class Recorded(admin.ModelAdmin):
     """Django would keep a log of its own, of forms alone: there is one log, and it has everything."""
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
-        self.note(request, obj, f"add {obj._meta.verbose_name}")
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.write_down(request, obj, f"add {obj._meta.verbose_name}")
 
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
-        self.note(request, obj, f"change {obj._meta.verbose_name}", changed=_fields(message))
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.write_down(request, obj, f"change {obj._meta.verbose_name}", changed=_fields(message))
 
-    def note(self, request: HttpRequest, obj: Model, act: str, **details: object) -> None:
+    def write_down(self, request: HttpRequest, obj: Model, act: str, **details: object) -> None:
         """One row of the audit log, in the transaction of the change."""
         staff_acts.record(
             request.user, act, account_id=account_of(obj), target=target_of(obj),
             details=details | self.facts(obj), now=timezone.now(),
         )  # fmt: skip
 
-    def facts(self, obj: Model) -> dict[str, object]:
+    def facts(self, obj: Any) -> dict[str, object]:
         """What the log keeps of a row as it is now. No personal data."""
         return {}
 
@@ -43,10 +43,10 @@ class Recorded(admin.ModelAdmin):
         found = urlencode({"q": target_of(obj)}) if obj else ""
         return HttpResponseRedirect(f"{reverse('admin:accounts_staffact_changelist')}?{found}")
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not is_own(request.user, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 

@@ -1,5 +1,6 @@
 """Rows that code writes and staff only read."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
@@ -36,7 +37,7 @@ class ReadOnly(SearchById):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 

@@ -32,7 +32,7 @@ class SandboxOnly(ReadOnly):
     def play(self, request: HttpRequest, row: Model, act: str, do: Callable[[], object]) -> None:
         """Do what the processor or a bank would, with a row in the audit log."""
         with transaction.atomic():
-            self.note(request, row, f"sandbox: {act}")
+            self.write_down(request, row, f"sandbox: {act}")
             do()
 
 

@@ -48,7 +48,7 @@ OF_DJANGO = {
 }  # fmt: skip
 READING = {"compare_topup", "audit_csv", "account_page", "staff_search"}
 ONLY_READ = {  # commands that change nothing of staff's own will, or are no work of staff
-    "sweep", "verify_ledger", "reconcile_payments", "seed_demo", "simulate", "erase_accounts",
+    "sweep", "verify_ledger", "reconcile_payments", "seed_demo", "simulate", "erase_accounts", "prune",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import ids, staff_acts
 from accounts.models import Account, StaffNote, User
 from billing import auto_topup_wording
-from billing.money import usd, usd_balance, usd_exact
+from billing.money import ZERO, usd, usd_balance, usd_exact
 from billing.selectors import Funds, has_paid_balance
 from thinnest_billing import overview
 from thinnest_billing.staff import people_panels
@@ -147,7 +147,7 @@ def _lasts(account: Account, funds: Funds, *, now: datetime) -> str:
     today = periods.today(account.timezone, funds.last_day, now=now)
     days = reports.daily(account.pk, periods.last_days(DAYS, today=today))
     runway = reports.runway(funds.balance, days, today=today, born=periods.born(account))
-    spent = sum((sum(day.values()) for day in days.values()), start=reports.ZERO)
+    spent = sum((sum(day.values(), ZERO) for day in days.values()), ZERO)
     told = f"{usd(spent)} spent in {DAYS} days"
     return f"{runway.days} days at {usd(runway.a_day)} a day; {told}" if runway else told
 

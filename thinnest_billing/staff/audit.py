@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
@@ -63,7 +63,7 @@ class StaffActAdmin(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         return [path("csv/", self.admin_site.admin_view(self.csv), name="audit_csv"), *super().get_urls()]
 
-    def csv(self, request: HttpRequest) -> HttpResponse:
+    def csv(self, request: HttpRequest) -> StreamingHttpResponse:
         """Exactly the rows of the list with the same filters."""
         if not self.has_view_permission(request):
             raise PermissionDenied

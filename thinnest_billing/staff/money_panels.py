@@ -7,7 +7,7 @@ from django.urls import reverse
 from accounts.models import Account, User
 from billing.models import Dispute, Hold, PaymentMethod, Refund, TopUp
 from billing.money import usd, usd_exact
-from thinnest_billing.staff.panels import Cell, Panel, Value, list_url, moment, panel, row_url
+from thinnest_billing.staff.panels import Cell, Panel, list_url, moment, panel, row_url
 from usage import records
 from usage.models import Charge
 from usage.records import Wanted
@@ -34,7 +34,7 @@ def charges(account: Account, *, may_reverse: bool) -> Panel:
     told = records.told(account.pk, found)
     undone = Charge.objects.filter(account_id=account.pk, reverses__in=[row.pk for row in found])
     reversed_ = set(undone.values_list("reverses", flat=True))
-    rows: list[list[Value]] = []
+    rows: list[list[object]] = []
     for row, record in zip(found, told, strict=True):
         last = "reversal" if row.reverses else "reversed" if row.pk in reversed_ else ""
         act = Cell("Reverse…", reverse("admin:reverse_charge", args=[row.pk]), is_act=True)
@@ -56,7 +56,7 @@ def topups(account: Account, *, may_refund: bool) -> Panel:
     return panel("topups", "Top-ups", headings, rows, more=list_url("billing_topup", q=account.public_id))
 
 
-def _topup(row: TopUp, may_refund: bool) -> Iterator[Value]:
+def _topup(row: TopUp, may_refund: bool) -> Iterator[object]:
     yield Cell(row.public_id, row_url(row))
     yield _act(row, may_refund)
     yield row.created_at
@@ -68,13 +68,13 @@ def _topup(row: TopUp, may_refund: bool) -> Iterator[Value]:
     yield Cell(row.payment_id or "at the processor", reverse("admin:compare_topup", args=[row.pk]))
 
 
-def _act(row: TopUp, may_refund: bool) -> Value:
+def _act(row: TopUp, may_refund: bool) -> Cell | None:
     """How much can be refunded is told by the form: to know it here would be two queries for each."""
     if row.is_open:
         return Cell("Retry…", reverse("admin:compare_topup", args=[row.pk]), is_act=True)
     if may_refund and row.received:
         return Cell("Refund…", reverse("admin:refund_topup", args=[row.pk]), is_act=True)
-    return ""
+    return None
 
 
 def entries(account: Account) -> Panel:

@@ -19,9 +19,6 @@ class Cell:
     is_act: bool = False
 
 
-Value = Cell | str | datetime | None
-
-
 @dataclass(frozen=True, slots=True)
 class Panel:
     id: str
@@ -33,16 +30,16 @@ class Panel:
 
 
 def panel(
-    id: str, title: str, headings: Sequence[str], rows: Iterable[Iterable[Value]], *, more: str = "",
+    id: str, title: str, headings: Sequence[str], rows: Iterable[Iterable[object]], *, more: str = "",
     empty: str = "None.",
 ) -> Panel:  # fmt: skip
     return Panel(id, title, headings, [[cell(value) for value in row] for row in rows], more, empty)
 
 
-def cell(value: Value) -> Cell:
+def cell(value: object) -> Cell:
     if isinstance(value, Cell):
         return value
-    return Cell(moment(value) if isinstance(value, datetime) else value or "")
+    return Cell(moment(value) if isinstance(value, datetime) else str(value or ""))
 
 
 def moment(at: datetime | None) -> str:

@@ -58,7 +58,7 @@ def people_panels(account: Account, funds: Funds, *, now: datetime) -> list[Pane
 
 
 def members(account: Account) -> Panel:
-    rows = [
+    rows: list[list[object]] = [
         [
             Cell(user.email, row_url(user)), user.public_id, user.get_role_display(),
             "" if user.is_active else "inactive", moment(user.email_confirmed_at), moment(user.last_login),

@@ -1,5 +1,6 @@
 """The admin site: who is let in and for how long, and the pages that mix all apps."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -39,7 +40,7 @@ class StaffSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from thinnest_billing.staff import account_page, search_page  # they need the apps' models
 
-        pages = [
+        pages: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("search/", search_page.search, "staff_search"),
             ("account/<str:public_id>/", account_page.account_page, "account_page"),
             ("account/<str:public_id>/note/", account_page.add_note, "add_staff_note"),

@@ -82,8 +82,7 @@ class PriceForm(forms.ModelForm):
         self.tried_on = dry_run.try_price(meter, rate, now=timezone.now())
         wanted = f"{meter} {rate} {start and start.isoformat()}"
         if self.cleaned_data.get("tried") != wanted:
-            self.data = self.data.copy()
-            self.data["tried"] = wanted
+            self.data = {**self.data.dict(), "tried": wanted}
             self.add_error(None, "Nothing was added yet. See what this price would have done, then add it.")
 
 

@@ -25,7 +25,7 @@ class PriceAdmin(Recorded):
     fields = ("meter", "rate", "effective_from", "reason", "confirmed", "tried")
     change_form_template = "admin/usage/price/change_form.html"
 
-    def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def get_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:
@@ -59,5 +59,5 @@ class PriceAdmin(Recorded):
         obj.pk, obj.effective_from = made.pk, made.effective_from
         obj._state.adding = False
 
-    def log_addition(self, request: HttpRequest, obj: Price, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The act itself is in the audit log."""
