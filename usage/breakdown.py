@@ -118,7 +118,8 @@ def _query(account_id: UUID, wanted: Wanted) -> tuple[str, dict[str, Any]]:
 
 
 def _filters(wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    only, values = "", {}
+    only = ""
+    values: dict[str, Any] = {}
     if wanted.category:
         only += " AND d.type = ANY(%(types)s)"
         values["types"] = [str(type) for type in TYPES_OF[wanted.category]]

@@ -131,7 +131,12 @@ def read(account_id: UUID, month: Period, *, now: datetime) -> Statement:
 
 def _ask(account_id: UUID, month: Period) -> _Read:
     found = _Read()
-    values = {"account": account_id, "first": month.first, "last": month.last, "most": PROVED_AT_ONCE}
+    values: dict[str, Any] = {
+        "account": account_id,
+        "first": month.first,
+        "last": month.last,
+        "most": PROVED_AT_ONCE,
+    }
     with connection.cursor() as cursor:
         cursor.execute(READ, values)
         for row in cursor.fetchall():

@@ -98,7 +98,7 @@ class UsageForm(forms.Form):
     @property
     def refused(self) -> str:
         """The labels of what was not understood."""
-        return ", ".join(self.fields[name].label for name in self.errors if name in self.fields)
+        return ", ".join(str(self.fields[name].label) for name in self.errors if name in self.fields)
 
     @property
     def unused_dates(self) -> str:
