@@ -2,6 +2,7 @@
 
 import csv
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
 
 from accounts.models import Account, User
@@ -392,3 +394,29 @@ def test_it_asks_the_same_few_questions_whatever_the_history(
     spending.random_month(ada.account_id, seed=1, count=90)
     with django_assert_num_queries(len(empty.captured_queries)):
         client.get(STATEMENT)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_ties_while_charges_arrive(client: Client) -> None:
+    """Everything is of one moment: never the roll-up of one charge and the balance of the next."""
+    user = factories.owner("busy@example.com", now=JANUARY)
+    spending.fund(user.account_id, "9.00", at=JANUARY)
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            for number in range(150):
+                use(user.account_id, events.pages(f"e{number}", 1), at=NOW)
+        finally:
+            done.set()
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    seen = []
+    while not done.is_set():
+        seen.append(of(user.account_id, "2026-03"))
+    worker.join()
+    assert all(read.check.is_good and read.check.entries for read in seen)
+    assert len({read.closing.seq for read in seen}) > 3, "it was read while charges arrived"
+    assert of(user.account_id, "2026-03").closing.balance == D("8.50")
