@@ -92,7 +92,9 @@ def _claim(mail: Mail, *, now: datetime) -> bool:
 
 
 def _hand_over(mail: Mail) -> None:
-    message = EmailMultiAlternatives(mail.subject, mail.text, to=[mail.to], headers=_headers(mail))
+    message = EmailMultiAlternatives(
+        mail.subject, mail.text, to=[mail.to], reply_to=[settings.SUPPORT_EMAIL], headers=_headers(mail)
+    )
     message.attach_alternative(mail.html, "text/html")
     message.send()
 

@@ -7,11 +7,15 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.core import mail as sent
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
+from django.utils import timezone
+from pytest_django import Settings
 
+from accounts import mail
 from accounts.models import User
-from billing import holds
+from billing import holds, ledger
 from thinnest_billing import frame
 from thinnest_billing.frame import Frame
 
@@ -135,3 +139,23 @@ def test_the_chip_tells_what_is_available_only_where_it_reads_differently(client
         )  # fmt: skip
         page = client.get("/settings/agents/").content.decode()
         assert words in page, key
+
+
+def test_every_page_says_whom_to_write_to(client: Client, ada: User, settings: Settings) -> None:
+    """Refusals say "write to us": the address stands beside them, and letters are answered to it."""
+    settings.SUPPORT_EMAIL = "help@example.com"
+    assert 'href="mailto:help@example.com"' in client.get("/sign-in/").content.decode()
+    ledger.freeze(ada.account_id, by="staff", frozen=True)
+    client.force_login(ada)
+    for page in ("/settings/agents/", "/settings/billing/", "/settings/billing/freeze/", "/no-such-page/"):
+        shown = client.get(page).content.decode()
+        assert 'href="mailto:help@example.com"' in shown, page
+        assert shown.count("mailto:help@example.com") >= (2 if "freeze" in page else 1), page
+
+
+def test_letters_are_answered_to_support(ada: User, settings: Settings) -> None:
+    settings.SUPPORT_EMAIL, settings.EMAIL_URL = "help@example.com", "smtp://127.0.0.1:1"
+    now = timezone.now()
+    mail.send(ada.email, "password_changed", {"at": now}, user=ada, now=now)
+    mail.deliver(now=now)
+    assert sent.outbox[-1].reply_to == ["help@example.com"]

@@ -92,7 +92,8 @@ def _frozen(funds: Funds, zone: str, reader: User) -> Iterator[Banner]:
         body = (
             "We stopped chats, calls and ingestion on this account. Please write to us. Nothing is deleted."
         )
-        yield Banner("bad", "snowflake", f"Spending is frozen since {told(funds.staff_froze_at, zone)}", body)
+        title = f"Spending is frozen since {told(funds.staff_froze_at, zone)}"
+        yield Banner("bad", "snowflake", title, body, "Write to us", f"mailto:{settings.SUPPORT_EMAIL}")
     elif funds.owner_froze_at:
         owner = reader.may("owner")
         lift = ("Lift the freeze", reverse("freeze")) if owner else ("", "")

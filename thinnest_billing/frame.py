@@ -110,6 +110,11 @@ class Frame:
         return glance(self.request.user) if self.account_id else NOTHING
 
     @property
+    def support(self) -> str:
+        """The address that "write to us" means, wherever a page says so."""
+        return settings.SUPPORT_EMAIL
+
+    @property
     def sandbox(self) -> bool:
         return gateways.is_sandbox()
 

@@ -1,6 +1,7 @@
 """Settings, read from the environment; .env.example names and explains each."""
 
 from decimal import Decimal
+from email.utils import parseaddr
 from pathlib import Path
 
 from thinnest_billing.environment import Environment
@@ -164,6 +165,7 @@ SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="", multiline=True)  # lines,
 SELLER_TAX_ID = env.str("SELLER_TAX_ID", default="")
 
 # --- Support ----------------------------------------------------------------------------------------------
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=parseaddr(DEFAULT_FROM_EMAIL)[1])  # whom "write to us" means
 FLAG_ANSWER_DAYS = env.int("FLAG_ANSWER_DAYS", default=2)  # working days; what members are promised
 
 # --- What is forgotten, and when ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from billing import ledger
 from tests import factories
 from tests.usage import spending
 from tests.usage.renting import DAY, HOUR, leave, on, paid_until, rent, rents, top_up
-from usage import agents, phone_numbers
+from usage import agents, phone_numbers, rent_history
 from usage.models import Agent, PhoneNumber
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,18 @@ def words(response: HttpResponse) -> str:
 
 def of(number: PhoneNumber, name: str = "phone_number") -> str:
     return reverse(name, args=[number.public_id])
+
+
+def test_a_number_that_waits_too_long_for_its_digits_says_what_to_do(ada: User, number: PhoneNumber) -> None:
+    waiting = rent(ada, at=on("30 January"))
+    late = "It should have its digits by now Flag its rent, and staff look after it."
+    assert late not in see(ada, of(waiting), day="30 January")
+    assert late in see(ada, of(waiting), day="1 February")
+    (charge,) = rent_history.history(waiting)
+    assert f"/records/{charge.public_id}/" in visit(ada, of(waiting), day="1 February").content.decode()
+    assert late not in see(ada, of(number), day="1 February")
+    phone_numbers.release(ada.account_id, waiting.id, actor="ada", now=on("31 January"))
+    assert late not in see(ada, of(waiting), day="1 February")
 
 
 # --- Seeing ---------------------------------------------------------------------------------------------------

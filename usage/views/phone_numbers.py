@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.contrib import messages
@@ -31,6 +31,7 @@ from usage.running import Run
 
 PER_PAGE = 50
 RENTS = 24  # on the page of a number: two years
+SET_UP_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def phone_number(request: HttpRequest, public_id: str) -> HttpResponse:
         "period": rents.PERIOD,
         "price": rents.price_at(now),
         "is_unpaid": row.paid_until <= now,
+        "is_late": not (row.number or row.released_at) and now - row.rented_at > SET_UP_WITHIN,
         "is_frozen": funds.frozen,
         "notes": notes(request, [told] if told else []),
         "may_release": request.user.may("owner"),
