@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts import links, mail
 from accounts.models import Invitation, User
-from accounts.roles import MEANS, WORDS
+from accounts.roles import WORDS, sentence
 
 LINKLIKE = ("://", "www.")
 
@@ -17,9 +17,9 @@ def invited(invitation: Invitation, *, by: User, now: datetime) -> None:
     """The link lets whoever reads the mailbox join, so nobody else may see it."""
     role = User.Role(invitation.role)
     context = {
-        "account_name": _harmless(invitation.account.name), "by": by.email, "role": WORDS[role], "means": MEANS[role],
-        "email": invitation.email, "until": invitation.expires_at, "button": "See the invitation",
-        "url": links.invitation_url(invitation), "letter": "emails/invitation",
+        "account_name": _harmless(invitation.account.name), "by": by.email, "role": WORDS[role],
+        "means": sentence(role), "email": invitation.email, "until": invitation.expires_at,
+        "button": "See the invitation", "url": links.invitation_url(invitation), "letter": "emails/invitation",
     }  # fmt: skip
     mail.send(invitation.email, "invitation", context, user=by, secret=True, now=now)
 
@@ -33,7 +33,7 @@ def joined(member: User, *, now: datetime) -> None:
 
 def role_changed(member: User, *, was: str, by: User, now: datetime) -> None:
     role = User.Role(member.role)
-    about = {"was": WORDS[User.Role(was)], "role": WORDS[role], "means": MEANS[role], "by": by.email}
+    about = {"was": WORDS[User.Role(was)], "role": WORDS[role], "means": sentence(role), "by": by.email}
     _to_members([member], "role_changed", about, now=now)
 
 

@@ -5,7 +5,7 @@ from accounts.models import User
 Role = User.Role
 
 MEANS = {
-    Role.VIEWER: "Sees the balance, usage, records and receipts. Changes nothing.",
+    Role.VIEWER: "Sees the balance, usage, records and receipts, and changes nothing.",
     Role.ADMIN: "Runs the account from day to day: adds funds, looks after cards, alerts, agents, numbers and keys.",
     Role.OWNER: "Decides over the money and the account itself: auto-topup, refunds, freezing, members, closing.",
 }
@@ -27,6 +27,12 @@ MAY = (
     ("Invite, change and remove members", Role.OWNER),
     ("Name, time zone, closing the account", Role.OWNER),
 )
+
+
+def sentence(role: str) -> str:
+    """`An admin runs the account from day to day: …`"""
+    means = MEANS[Role(role)]
+    return f"{WORDS[Role(role)].capitalize()} {means[0].lower()}{means[1:]}"
 
 
 def table() -> list[tuple[str, list[tuple[str, bool]]]]:

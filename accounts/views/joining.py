@@ -13,7 +13,7 @@ from accounts import invitations, links, people
 from accounts.invitations import NotJoined, State
 from accounts.member_forms import JoinForm
 from accounts.models import Invitation, User
-from accounts.roles import MEANS, WORDS
+from accounts.roles import WORDS, sentence
 from accounts.views.entrance import form_page
 
 TAKEN = "taken"
@@ -67,7 +67,7 @@ def _why_closed(request: HttpRequest, found: Invitation) -> str:
 
 def _join_page(request: HttpRequest, found: Invitation, form: JoinForm) -> HttpResponse:
     role = User.Role(found.role)
-    context = {"invitation": found, "form": form, "role": WORDS[role], "means": MEANS[role]}
+    context = {"invitation": found, "form": form, "role": WORDS[role], "means": sentence(role)}
     return render(request, "accounts/invitation.html", context)
 
 

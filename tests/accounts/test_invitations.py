@@ -67,7 +67,7 @@ def test_it_invites_by_email_and_the_invited_joins(browser: Client, ada: User) -
     assert "eve@example.org is invited" in text_of(browser.get(PAGE))
     client = Client()
     page = text_of(client.get(path_of()))
-    assert "ada@example.com invites you as an admin" in page
+    assert "ada@example.com invites you as an admin. An admin runs the account" in page
     assert "Ada&#x27;s agents" in page
     grants = LedgerEntry.objects.count()
     answer = client.post(path_of(), {"password": PASSWORD})

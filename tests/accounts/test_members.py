@@ -71,7 +71,7 @@ def test_it_explains_roles_to_all_and_offers_acts_to_owners(
 ) -> None:
     client.force_login(factories.member(ada.account, email="di@example.com", role=role))
     page = client.get(PAGE).content.decode()
-    assert "Changes nothing." in page
+    assert "and changes nothing." in page
     assert "Make API keys that add funds" in page
     assert ("Invite somebody" in page) is may
     assert (f"{ada.public_id}/" in page) is may

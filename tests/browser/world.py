@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts import invitations
 from accounts.models import User
 from alerts import rule_wishes, rules
 from alerts.models import Rule
@@ -40,6 +41,7 @@ def populate() -> dict[str, User]:
     tell_all(ada, now=now)
     watch(ada, now=now)
     plan_campaigns(ada, now=now)
+    invitations.invite(f"{LONG_WORD[:60].lower()}@example.com".replace("ä", "ae"), "admin", by=ada, now=now)
     ask_about_charges(ada, bo, now=now)
     cy = factories.owner("cy@example.net", name="Cy's shop", timezone="America/New_York", now=now)
     di = factories.owner("di@example.org", name="Di's desk", now=now - 3 * DAY)
