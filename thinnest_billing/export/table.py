@@ -121,8 +121,10 @@ def _plain(value: object) -> object:
 
 def _cell(value: object) -> str:
     """What a spreadsheet shows, and never runs."""
-    if value is None:
+    if value is None or value == "":
         return ""
+    if isinstance(value, str):
+        return defused(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
@@ -131,7 +133,7 @@ def _cell(value: object) -> str:
         return f"{value:f}"
     if isinstance(value, int | date):
         return str(value)
-    return defused(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return defused(json.dumps(value, ensure_ascii=False))
 
 
 def in_chunks(rows: QuerySet[Any], *, by: str = "pk") -> Iterator[Any]:
