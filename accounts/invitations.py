@@ -66,7 +66,7 @@ def state_of(invitation: Invitation, *, now: datetime) -> State:
 @transaction.atomic
 def invite(email: str, role: str, *, by: User, now: datetime) -> Invitation:
     """Raises NotSent. The email leaves after the commit."""
-    account = members.lock_as_owner(by.account_id, by)
+    account = members.lock_as_owner(by)
     if members.of_account(account.id).filter(email=email).exists():
         raise NotSent(f"{email} is a member of this account already. Nothing was sent.")
     if open_of(account.id).filter(email=email).exists():
@@ -85,7 +85,7 @@ def invite(email: str, role: str, *, by: User, now: datetime) -> Invitation:
 @transaction.atomic
 def send_again(invitation: Invitation, *, by: User, now: datetime) -> None:
     """The same invitation for another seven days. Raises NotSent."""
-    members.lock_as_owner(by.account_id, by)
+    members.lock_as_owner(by)
     invitation = _again(invitation)
     if now < invitation.expires_at - WITHIN + AGAIN_AFTER:
         raise NotSent(
@@ -100,7 +100,7 @@ def send_again(invitation: Invitation, *, by: User, now: datetime) -> None:
 @transaction.atomic
 def withdraw(invitation: Invitation, *, by: User, now: datetime) -> None:
     """Its link lets nobody in any more. Raises NotSent when it was used meanwhile."""
-    members.lock_as_owner(by.account_id, by)
+    members.lock_as_owner(by)
     invitation = _again(invitation)
     invitation.withdrawn_at = now
     invitation.save(update_fields=["withdrawn_at"])
@@ -145,8 +145,7 @@ def _end_waiting_sign_up(email: str) -> None:
         email=email, email_confirmed_at=None, is_staff=False, account__opened_at=None
     )
     user = waiting.select_for_update(of=("self",)).first()
-    if user is not None:
-        account_id = user.account_id
+    if user is not None and (account_id := user.account_id):
         user.delete()
         Account.objects.filter(pk=account_id).delete()
 

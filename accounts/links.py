@@ -50,8 +50,9 @@ def invitation_of(token: str) -> Invitation | None:
         invitation_id = ids.parse("inv", _inviting.unsign(token))
     except signing.BadSignature:
         return None
-    found = Invitation.objects.select_related("account", "invited_by").filter(pk=invitation_id)
-    return found.first() if invitation_id else None
+    if invitation_id is None:
+        return None
+    return Invitation.objects.select_related("account", "invited_by").filter(pk=invitation_id).first()
 
 
 def _active(public_id: str) -> User | None:

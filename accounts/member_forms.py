@@ -19,7 +19,7 @@ class InviteForm(forms.Form):
     email = Email()
     role = forms.ChoiceField(label="Role", choices=_choices, widget=forms.RadioSelect, initial=Role.VIEWER)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = "Email"
         self.fields["email"].widget.attrs["autocomplete"] = "off"  # somebody else's address
@@ -48,7 +48,7 @@ class JoinForm(forms.Form):
 
     password = NewPassword("Choose a password")
 
-    def __init__(self, *args: object, email: str, **kwargs: object) -> None:
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.email = email
 

@@ -1,6 +1,6 @@
 """Emails about membership, to those concerned: invited, joined, another role, gone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.conf import settings
@@ -52,8 +52,9 @@ def parted(member: User, others: Iterable[User], *, by: User, now: datetime) -> 
     _to_members(others, "member_parted", about, now=now)
 
 
-def _to_members(readers: Iterable[User], name: str, about: dict[str, object], *, now: datetime) -> None:
-    shared = about | {
+def _to_members(readers: Iterable[User], name: str, about: Mapping[str, object], *, now: datetime) -> None:
+    shared = {
+        **about,
         "letter": f"emails/{name}", "button": "See the members", "url": settings.SITE_URL + reverse("members"),
     }  # fmt: skip
     for reader in readers:

@@ -54,10 +54,10 @@ def lock(account_id: UUID) -> Account:
     return Account.objects.select_for_update(no_key=True).get(pk=account_id)
 
 
-def lock_as_owner(account_id: UUID, by: User) -> Account:
+def lock_as_owner(by: User) -> Account:
     """As `lock`, for an act of an owner: who was one when the page was shown need not be one any more."""
-    account = lock(account_id)
-    if not _owners(account_id).filter(pk=by.pk).exists():
+    account = lock(_account_of(by))
+    if not _owners(account.pk).filter(pk=by.pk).exists():
         raise PermissionDenied(NEEDED["owner"])
     return account
 
@@ -65,8 +65,8 @@ def lock_as_owner(account_id: UUID, by: User) -> Account:
 @transaction.atomic
 def change_role(member: User, role: str, *, by: User, now: datetime) -> None:
     """A viewer or admin from now on; told to the member."""
-    lock_as_owner(by.account_id, by)
-    member = _again(member, by.account_id)
+    lock_as_owner(by)
+    member = _again(member, _account_of(by))
     if member.role == role:
         return
     _keep_an_owner(member)
@@ -78,8 +78,8 @@ def change_role(member: User, role: str, *, by: User, now: datetime) -> None:
 @transaction.atomic
 def make_owner(member: User, *, by: User, stays: bool, now: datetime) -> None:
     """Told to all owners. Who hands over (`stays` is false) becomes an admin."""
-    lock_as_owner(by.account_id, by)
-    member = _again(member, by.account_id)
+    lock_as_owner(by)
+    member = _again(member, _account_of(by))
     if member.pk == by.pk or member.role == Role.OWNER:
         raise NotChanged(f"{member.email} is an owner already. Nothing was changed.")
     was, member.role = member.role, Role.OWNER
@@ -93,8 +93,8 @@ def make_owner(member: User, *, by: User, stays: bool, now: datetime) -> None:
 @transaction.atomic
 def remove(member: User, *, by: User, revoke_keys: bool, now: datetime) -> None:
     """Their sessions end with this. The keys they made are the account's: they work on unless `revoke_keys`."""
-    lock_as_owner(by.account_id, by)
-    member = _again(member, by.account_id)
+    lock_as_owner(by)
+    member = _again(member, _account_of(by))
     _keep_an_owner(member)
     if revoke_keys:
         for key in usable_keys_of(member, now=now):
@@ -105,20 +105,26 @@ def remove(member: User, *, by: User, revoke_keys: bool, now: datetime) -> None:
 @transaction.atomic
 def leave(member: User, *, now: datetime) -> None:
     """Go of one's own will. The last owner cannot."""
-    account_id = member.account_id
+    account_id = _account_of(member)
     lock(account_id)
     member = _again(member, account_id)
     _keep_an_owner(member)
     _part(member, by=member, now=now)
 
 
+def _account_of(member: User) -> UUID:
+    if member.account_id is None:
+        raise PermissionDenied(NEEDED["viewer"])
+    return member.account_id
+
+
 def _part(member: User, *, by: User, now: datetime) -> None:
-    others = [owner for owner in _owners(member.account_id) if owner.pk not in (member.pk, by.pk)]
+    others = [owner for owner in _owners(_account_of(member)) if owner.pk not in (member.pk, by.pk)]
     member_letters.parted(member, others, by=by, now=now)
     people.part(member)
 
 
-def _again(member: User, account_id: UUID | None) -> User:
+def _again(member: User, account_id: UUID) -> User:
     """The member as they are now, under the account's lock."""
     found = (
         User.objects.select_for_update().filter(pk=member.pk, account_id=account_id, is_active=True).first()
@@ -128,10 +134,10 @@ def _again(member: User, account_id: UUID | None) -> User:
     return found
 
 
-def _owners(account_id: UUID | None) -> QuerySet[User]:
+def _owners(account_id: UUID) -> QuerySet[User]:
     return User.objects.filter(account_id=account_id, role=Role.OWNER, is_active=True)
 
 
 def _keep_an_owner(without: User) -> None:
-    if without.role == Role.OWNER and not _owners(without.account_id).exclude(pk=without.pk).exists():
+    if without.role == Role.OWNER and not _owners(_account_of(without)).exclude(pk=without.pk).exists():
         raise NotChanged(LAST_OWNER)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
-from django.db.models import CASCADE
+from django.db.models import CASCADE, ForeignObjectRel
 
 from accounts import closing, limits, links, mail
 from accounts.models import Account, User
@@ -75,9 +75,9 @@ def part(user: User) -> None:
 
 def _delete_belongings(user: User) -> None:
     """What a deleted user would take along: mail, what they have read, groups."""
-    for field in User._meta.get_fields(include_hidden=True):
-        if field.auto_created and getattr(field, "on_delete", None) is CASCADE:
-            field.related_model.objects.filter(**{field.field.name: user}).delete()
+    for relation in User._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ForeignObjectRel) and relation.on_delete is CASCADE:
+            relation.related_model._default_manager.filter(**{relation.field.name: user}).delete()
 
 
 @transaction.atomic

@@ -1,5 +1,7 @@
 """What a member prefers: which emails about the account reach them, and where a new rule of theirs tells."""
 
+from typing import Any
+
 from django import forms
 
 from accounts import recipients
@@ -24,10 +26,12 @@ class PreferencesForm(forms.Form):
         help_text="For each rule you may choose otherwise. Rules you have stay as they are.",
     )
 
-    def __init__(self, *args: object, member: User, **kwargs: object) -> None:
+    def __init__(self, *args: Any, member: User, **kwargs: Any) -> None:
         wish, channel = recipients.wish_of(member), subscriptions.channel_of(member)
-        super().__init__(*args, initial={"emails": wish, "channel": channel}, **kwargs)
-        self.fields["emails"].choices = [(wish.value, WORDS[wish]) for wish in recipients.choices_of(member)]
+        super().__init__(*args, **kwargs | {"initial": {"emails": wish, "channel": channel}})
+        emails = self.fields["emails"]
+        assert isinstance(emails, forms.ChoiceField)
+        emails.choices = [(wish.value, WORDS[wish]) for wish in recipients.choices_of(member)]
         if not member.may("admin"):
             del self.fields["channel"]
 
