@@ -7,6 +7,8 @@ spends reads it there. Until the account is erased staff can open it again.
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts.models import Account, ApiKey, Invitation, User
 
 REGRET = timedelta(days=30)  # until people and notes are erased
@@ -37,7 +39,8 @@ def words(account: Account) -> str:
     until = account.closed_at + REGRET
     return (
         f"The account “{account.name}” was closed on {_day(account.closed_at)}, so you were not signed in. Until "
-        f"{_day(until)} we can open it again: please write to us. After that your data is erased."
+        f"{_day(until)} we can open it again: please write to us ({settings.SUPPORT_EMAIL}). After that "
+        "your data is erased."
     )
 
 

@@ -7,6 +7,7 @@ same lock and looks again. Cards are removed at the processor after the commit.
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
@@ -57,6 +58,7 @@ def _end(account: Account, *, by: User, now: datetime) -> None:
     Rule.objects.filter(account=account).delete()
     people_closing.close(account.id, now=now)
     facts = {"account": account, "by": by.email, "at": now, "until": now + people_closing.REGRET}
+    facts["support"] = settings.SUPPORT_EMAIL
     for member in members.of_account(account.id):
         mail.send(member.email, "account_closed", facts, user=member, now=now)
 
