@@ -54,9 +54,10 @@ def test_it_lets_nobody_guess_the_password_of_staff_for_long(door: str) -> None:
 
 def test_it_says_so_at_the_door_of_admin() -> None:
     person("billing")
-    for _ in range(5):
-        knock(Client(), "/admin/login/")
-    said = Client().post("/admin/login/", {"username": "dee@example.com", "password": PASSWORD})
+    with time_machine.travel(timezone.now(), tick=False):  # within one minute
+        for _ in range(5):
+            knock(Client(), "/admin/login/")
+        said = Client().post("/admin/login/", {"username": "dee@example.com", "password": PASSWORD})
     assert said.status_code == 429
     assert "Too many tries. You were not signed in." in said.content.decode()
     assert said["Retry-After"]
@@ -75,7 +76,8 @@ def test_without_redis_staff_have_two_tries_a_minute(settings: Settings) -> None
     redis_link.client.cache_clear()
     limits._tries.counts.clear()
     try:
-        assert [knock(Client(), "/admin/login/") for _ in range(3)] == [200, 200, 429]
+        with time_machine.travel(timezone.now(), tick=False):
+            assert [knock(Client(), "/admin/login/") for _ in range(3)] == [200, 200, 429]
     finally:
         redis_link.client.cache_clear()
         redis_link._closed_until = 0.0
@@ -89,7 +91,9 @@ def test_a_session_of_staff_ends_when_nobody_is_at_it() -> None:
         with time_machine.travel(now + timedelta(minutes=minutes), tick=False):
             assert is_in(client), minutes
     with time_machine.travel(now + timedelta(minutes=91), tick=False):
-        assert client.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
+        answer = client.get("/admin/", follow=True)
+        assert answer.redirect_chain == [("/admin/login/?next=/admin/", 302)]
+        assert "Your time here is over" in answer.content.decode()
 
 
 def test_a_session_of_staff_ends_after_eight_hours_however_busy() -> None:
@@ -124,6 +128,11 @@ def test_a_member_of_staff_stays_signed_in_as_a_customer(ada: User) -> None:
         assert client.get("/settings/billing/").status_code == 200
         assert knock(client, "/admin/login/", PASSWORD, ada.email) == 302
         assert is_in(client)
+
+
+def test_a_customer_is_told_that_this_is_not_their_place(ada: User) -> None:
+    page = signed_in(ada).get("/admin/", follow=True).content.decode()
+    assert "who is not of staff" in page
 
 
 def test_customers_sessions_are_as_long_as_ever(ada: User) -> None:
