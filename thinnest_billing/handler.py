@@ -5,7 +5,6 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 
-
 ASKED_BY_ADDRESS = frozenset(("/healthz", "/readyz", "/metrics"))
 
 
