@@ -27,9 +27,7 @@ def dollars(label: str) -> Amount:
     }  # fmt: skip
     shown = {"step": "0.01", "inputmode": "decimal", "autocomplete": "off"}
     widget = forms.NumberInput(attrs=shown)
-    return Amount(
-        label=label, max_digits=12, decimal_places=2, error_messages=messages, widget=widget
-    )
+    return Amount(label=label, max_digits=12, decimal_places=2, error_messages=messages, widget=widget)
 
 
 class AutoTopupForm(forms.Form):

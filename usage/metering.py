@@ -118,7 +118,9 @@ def _record_part(
     kept = together.record(account_id, priced, card=card.version, source=source, now=now)
     if kept is not None:
         announce(account_id)
-        return [Outcome("recorded", charge, cost, ZERO, *left, cost) for charge, cost, *left in kept]
+        return [
+            Outcome("recorded", charge, cost, ZERO, left, free, cost) for charge, cost, left, free in kept
+        ]
     return _record_one_by_one(account_id, priced, card.version, source, now)
 
 

@@ -14,7 +14,9 @@ def places(site: Site, django_db_blocker: DjangoDbBlocker) -> dict[str, str]:
     ada = site.people["ada"]
     with django_db_blocker.unblock():
         flag = Flag.objects.filter(account=ada.account_id, outcome="open").first()
-        charge = Charge.objects.filter(account_id=ada.account_id, type="chat", reverses=None).latest("recorded_at")
+        charge = Charge.objects.filter(account_id=ada.account_id, type="chat", reverses=None).latest(
+            "recorded_at"
+        )
     return {
         "home": "/admin/",
         "account": f"/admin/account/{ada.account.public_id}/",

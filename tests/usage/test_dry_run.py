@@ -59,7 +59,9 @@ def test_free_calls_and_repeated_content_are_not_counted(ada: User) -> None:
     assert dry_run.try_price("voice.minute", D("0.20"), now=NOW).whole.change == D("0.2")
     for number in range(2):
         use(
-            own, events.pages(f"pages {number}", 10, content_sha256=b"x" * 32), at=at + DAY / 30 + number * DAY / 900
+            own,
+            events.pages(f"pages {number}", 10, content_sha256=b"x" * 32),
+            at=at + DAY / 30 + number * DAY / 900,
         )
     assert dry_run.try_price("knowledge.page", D("0.02"), now=NOW).whole.change == D("0.1")
     assert dry_run.try_price("knowledge.chunk", D("0.02"), now=NOW).whole.change == 0

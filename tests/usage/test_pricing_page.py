@@ -40,7 +40,9 @@ def browser(ada: User, client: Client) -> Client:
 def page(browser: Client, query: str = "") -> str:
     answer = browser.get(PRICING + query)
     assert answer.status_code == 200
-    wide = re.sub(r'<span class="sub mob">.*?</span>', "", answer.content.decode())  # what a phone shows instead
+    wide = re.sub(
+        r'<span class="sub mob">.*?</span>', "", answer.content.decode()
+    )  # what a phone shows instead
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", wide)))
 
 

@@ -36,7 +36,9 @@ def browser(ada: User, client: Client) -> Client:
 def page(browser: Client, query: str = "") -> str:
     answer = browser.get(VOICE + query)
     assert answer.status_code == 200
-    wide = re.sub(r'<span class="sub mob">.*?</span>', "", answer.content.decode())  # what a phone shows instead
+    wide = re.sub(
+        r'<span class="sub mob">.*?</span>', "", answer.content.decode()
+    )  # what a phone shows instead
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", wide)))
 
 
@@ -114,7 +116,15 @@ def test_an_empty_month_costs_nothing(browser: Client) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["?calls=-1", "?minutes=1441", "?minutes=NaN", "?minutes=1_0", "?minutes=2.555", "?calls=1e9", "?numbers=%00"],
+    [
+        "?calls=-1",
+        "?minutes=1441",
+        "?minutes=NaN",
+        "?minutes=1_0",
+        "?minutes=2.555",
+        "?calls=1e9",
+        "?numbers=%00",
+    ],
 )
 def test_what_it_does_not_understand_is_marked(browser: Client, query: str) -> None:
     assert "Nothing was calculated" in page(browser, query)
