@@ -5,6 +5,7 @@ that this misses is found by the sweep.
 """
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -59,7 +60,7 @@ def look(moved: Causes) -> None:
 def _glance(moved: Causes) -> dict[UUID, tuple[bool, str]]:
     now = timezone.now()
     minute = rate_card.current().rate("voice.minute", now)
-    asked = {"accounts": list(moved), "lately": now - LATELY, "minute": max(minute, CENT)}
+    asked: dict[str, Any] = {"accounts": list(moved), "lately": now - LATELY, "minute": max(minute, CENT)}
     with connection.cursor() as cursor:
         cursor.execute(GLANCE, asked)
         return {account_id: (rule_near, news) for account_id, rule_near, news in cursor.fetchall()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -138,7 +139,7 @@ def month_start(now: datetime, timezone: str, *, months_ahead: int = 0) -> datet
 def who_may_be_due(*, now: datetime, among: Iterable[UUID] | None = None) -> list[UUID]:
     """The accounts, of all or of some, that are worth a decision. One query by primary keys."""
     some = "" if among is None else "AND a.account_id = ANY(%s)"
-    asked = [now] if among is None else [now, list(among)]
+    asked: list[Any] = [now] if among is None else [now, list(among)]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT a.account_id {ON} AND {MAY_BE_DUE} {some} ORDER BY a.account_id", asked)
         return [account_id for (account_id,) in cursor.fetchall()]

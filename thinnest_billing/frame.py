@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from accounts.models import User
 from billing import gateways, sandbox_views
 from thinnest_billing.glance import NOTHING, Glance, glance
 
@@ -107,7 +108,10 @@ class Frame:
     @cached_property
     def glance(self) -> Glance:
         """The balance of the chip, the count of the bell, and the stamp that an open page compares."""
-        return glance(self.request.user) if self.account_id else NOTHING
+        if not self.account_id:
+            return NOTHING
+        assert isinstance(self.request.user, User)
+        return glance(self.request.user)
 
     @property
     def support(self) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
-from uuid import UUID
 
 from django.db import connection
 
@@ -30,7 +29,8 @@ NOTHING = Glance(0, None, "")
 
 def glance(user: User) -> Glance:
     """As this member sees their account."""
-    account_id: UUID = user.account_id
+    account_id = user.account_id
+    assert account_id, "a glance is at an account"
     with connection.cursor() as cursor:
         cursor.execute(QUESTION, [account_id, user.pk, account_id, account_id, [account_id]])
         row = cursor.fetchone()
