@@ -114,7 +114,7 @@ def sign_in(person: User) -> str:
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser: Browser, site: Site) -> Open:
     """`with visit("ada", width=390) as visit: visit.go("/settings/billing/")`."""
 

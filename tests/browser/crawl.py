@@ -37,6 +37,7 @@ class Crawler:
 
     def __init__(self) -> None:
         self.known: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+        self.met: set[str] = set()  # every kind that links led to
 
     def pages(self, person: User | None, *starts: str) -> list[str]:
         """The paths of the HTML pages worth a look that links lead to from `starts`."""
@@ -48,9 +49,12 @@ class Crawler:
             path = waiting.pop(0)
             kind = kind_of(path)
             fetched[kind] += 1
+            self.met.add(kind)
             if fetched[kind] > EXAMPLES:
                 continue
             links, parts = fetch(client, path)
+            if not parts and not links:
+                fetched[kind] = EXAMPLES  # a file: one is enough, and they are counted by the hour
             if not parts <= self.known[kind]:
                 self.known[kind] |= parts
                 found.append(path)
