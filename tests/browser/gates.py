@@ -36,6 +36,7 @@ def axe(page: Page) -> list[str]:
 
 def _axe_at(page: Page, width: int, rules: Any) -> list[str]:
     page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("scrollTo(0, 0)")  # or the bar at the top covers what the keyboard has scrolled to
     settle(page)
     options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
     broken = page.evaluate(f"axe.run(document, {json.dumps(options)}).then((report) => report.violations)")
