@@ -131,8 +131,9 @@ def _record_one_by_one(
         _parameters(account_id, event, rates, price, card, source, None, event.on_short, now)
         for event, rates, price in priced
     ]
-    rows = _pipelined(every)
-    announce(account_id)
+    with transaction.atomic():
+        rows = _pipelined(every)
+        announce(account_id)
     outcomes = [_outcome(row, price) for row, (_, _, price) in zip(rows, priced, strict=True)]
     fresh = [outcome.status != "stale" for outcome in outcomes]
     return outcomes[: fresh.index(False)] if False in fresh else outcomes
@@ -184,8 +185,8 @@ def _alone(parameters: list[Any]) -> tuple[Any, ...]:
 
 
 def _pipelined(every: Sequence[list[Any]]) -> list[Any]:
-    """In one transaction, pipelined into one round trip and its commit."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    """In one round trip. Outside of a transaction a pipeline is one of its own, which commits before we hear of it."""
+    with connection.cursor() as cursor:
         raw = cursor.connection.cursor()  # psycopg's own: Django's knows no pipelines
         raw.executemany(RECORD, every, returning=True)
         return [raw.fetchone() for _ in _result_sets(raw)]

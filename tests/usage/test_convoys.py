@@ -96,7 +96,10 @@ def test_the_same_event_in_one_convoy_is_charged_once(account_id: UUID, sizes: l
 
 
 def test_one_that_cannot_be_recorded_fails_alone(account_id: UUID) -> None:
-    """A text that PostgreSQL does not store, which no request can bring: the convoy breaks, the others go on."""
+    """A text that PostgreSQL does not store, which no request can bring: the convoy breaks, the others go on.
+
+    Those of the convoy that were sent before it are committed already: their second try is a replay.
+    """
 
     def work(n: int) -> str:
         try:
@@ -105,8 +108,25 @@ def test_one_that_cannot_be_recorded_fails_alone(account_id: UUID) -> None:
             return type(error).__name__
 
     results = at_once(work, 200)
-    assert results.count("recorded") == 190
+    assert results.count("DataError") == 10
+    assert results.count("recorded") + results.count("replayed") == 190
     assert is_right(account_id, 190)
+
+
+def test_one_that_the_database_refuses_takes_its_convoy_back(
+    account_id: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All or nothing, in the database too: of a broken convoy nothing is committed, so no second try is a replay."""
+    pipelined = metering._pipelined
+
+    def with_a_mistake(every: Any) -> list[Any]:
+        """The last charge's id once more, for another event."""
+        return pipelined([*every, [*every[-1][:2], "mistake", *every[-1][3:]]])
+
+    monkeypatch.setattr(metering, "_pipelined", with_a_mistake)
+    assert {outcome.status for outcome in send(account_id)} == {"recorded"}
+    assert "duplicate key" in caplog.text
+    assert is_right(account_id, 200)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
