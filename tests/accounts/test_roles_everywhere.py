@@ -84,6 +84,7 @@ class World:
         self.key = api_keys.create(account=self.ada.account, name="ci", scopes=["balance:read"], now=now)[0]
         self.invitation = invitations.invite("eve@example.org", "viewer", by=self.ada, now=now)
         self.sessions = {name: self._sign_in(name) for name in (OWNER, ADMIN, VIEWER, "stranger")}
+        self.client = Client(raise_request_exception=False)  # one for all: it loads the middleware once
         self.stays = factories.member(self.ada.account, email="zoe@example.com", role=OWNER)
 
     def _sign_in(self, name: str) -> str:
@@ -289,8 +290,8 @@ def path_of(route: str, names: dict[str, str]) -> str:
 
 def ask(world: World, who: str, method: str, path: str) -> HttpResponse:
     """What the address answers; whatever it did is undone."""
-    before = transaction.savepoint()
-    client = Client(raise_request_exception=False)
+    before, client = transaction.savepoint(), world.client
+    client.cookies.clear()
     client.cookies[conf.SESSION_COOKIE_NAME] = world.sessions.get(who, "")
     answer = getattr(client, method)(path)
     transaction.savepoint_rollback(before)
