@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 View = Callable[..., HttpResponse]
 
 NEEDED = {
-    "viewer": "This page belongs to an account, and you are a member of none.",
+    "viewer": "This page belongs to an account, and you are not a member of one.",
     "admin": "Only admins and owners may do that. Ask the owner of your account to change your role.",
     "owner": "Only the owner may do that.",
 }

@@ -89,7 +89,7 @@ def send_again(invitation: Invitation, *, by: User, now: datetime) -> None:
     invitation = _again(invitation)
     if now < invitation.expires_at - WITHIN + AGAIN_AFTER:
         raise NotSent(
-            "It was sent less than an hour ago. Look into the spam folder, or wait. Nothing was sent."
+            "It was sent less than an hour ago. Look in the spam folder, or wait. Nothing was sent."
         )
     _keep_from_flooding(invitation.email)
     invitation.expires_at, invitation.invited_by = now + WITHIN, by
@@ -160,11 +160,11 @@ def _again(invitation: Invitation) -> Invitation:
 def _keep_to_the_limits(account: Account, *, now: datetime) -> None:
     if open_of(account.id).count() >= OPEN_AT_MOST:
         raise NotSent(
-            f"{OPEN_AT_MOST} invitations are open, which is the most. Withdraw one first. Nothing was sent."
+            f"{OPEN_AT_MOST} invitations are open, which is the limit. Withdraw one first. Nothing was sent."
         )
     if account.invitations.filter(created_at__gt=now - DAY).count() >= A_DAY:
         raise NotSent(
-            f"You invited {A_DAY} people within 24 hours, the most. Try again tomorrow. Nothing was sent."
+            f"You invited {A_DAY} people within 24 hours, which is the limit. Try again tomorrow. Nothing was sent."
         )
 
 

@@ -40,7 +40,7 @@ def send(
     `secret` is for links that sign in: the text is blanked once it is sent, and staff never see it. `unsubscribe`:
     the address that ends mail of this kind by one POST (RFC 8058).
     """
-    context = {"site": settings.SITE_URL, "user": user} | context
+    context = {"site": settings.SITE_URL, "support": settings.SUPPORT_EMAIL, "user": user} | context
     folder = f"emails/{template}"
     subject, text = (_plain(f"{folder}/{part}.txt", context) for part in ("subject", "body"))
     mail = Mail.objects.create(

@@ -26,7 +26,7 @@ class Gone(NotChanged):
     """Whom it is about has left the account meanwhile."""
 
     def __init__(self) -> None:
-        super().__init__("They are no member of this account any more. Nothing was changed.")
+        super().__init__("They are no longer a member of this account. Nothing was changed.")
 
 
 LAST_OWNER = "An account always has an owner. Make another member an owner first. Nothing was changed."

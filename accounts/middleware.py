@@ -76,7 +76,10 @@ def api(get_response: Handler) -> Handler:
         except Exception:
             log.exception("%s %s failed", request.method, path)
             got_request_exception.send(sender=None, request=request)
-            return problem(request, ServerError("Tell us the request id if it happens again."))
+            return problem(
+                request,
+                ServerError("Try once more. If it fails again, write to us with the request id."),
+            )
 
     return middleware
 

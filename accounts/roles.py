@@ -6,8 +6,8 @@ Role = User.Role
 
 MEANS = {
     Role.VIEWER: "Sees the balance, usage, records and receipts, and changes nothing.",
-    Role.ADMIN: "Runs the account from day to day: adds funds, looks after cards, alerts, agents, numbers and keys.",
-    Role.OWNER: "Decides over the money and the account itself: auto-topup, refunds, freezing, members, closing.",
+    Role.ADMIN: "Runs the account from day to day: adds funds and manages cards, alerts, agents, numbers and keys.",
+    Role.OWNER: "Decides about the money and the account itself: auto-topup, refunds, freezing, members, closing.",
 }
 WORDS = {Role.VIEWER: "a viewer", Role.ADMIN: "an admin", Role.OWNER: "an owner"}
 INVITABLE = (
@@ -20,8 +20,8 @@ MAY = (
     ("Add funds, save and remove cards, edit billing details", Role.ADMIN),
     ("Add and edit alerts", Role.ADMIN),
     ("Choose models, rent phone numbers, plan campaigns", Role.ADMIN),
-    ("Make and revoke API keys", Role.ADMIN),
-    ("Make API keys that add funds", Role.OWNER),
+    ("Create and revoke API keys", Role.ADMIN),
+    ("Create API keys that add funds", Role.OWNER),
     ("Launch campaigns, give up phone numbers", Role.OWNER),
     ("Auto-topup, refunds, freezing", Role.OWNER),
     ("Invite, change and remove members", Role.OWNER),

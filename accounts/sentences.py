@@ -23,7 +23,7 @@ ALLOWED = {
     "less_than_equal": "Send at most {le}.",
     "bool_type": "Send true or false.",
     "bool_parsing": "Send true or false.",
-    "string_type": "Send a text.",
+    "string_type": "Send a string.",
     "string_too_short": "Send at least {min_length} characters.",
     "string_too_long": "Send at most {max_length} characters.",
     "literal_error": "Use one of: {expected}.",
@@ -38,12 +38,12 @@ ALLOWED = {
     "model_attributes_type": "Send a JSON object.",
     "timezone_aware": "Send a time with its zone, such as 2026-03-05T10:30:00Z.",
 }
-EMPTY = {"string_too_short": "Send a text that is not empty.", "too_short": "Send at least one entry."}
+EMPTY = {"string_too_short": "Send a string that is not empty.", "too_short": "Send at least one entry."}
 PATTERNS = {  # nobody should have to read a regular expression
-    r"^[\x20-\x7e]+$": "Send printable ASCII characters only: letters, digits, blanks and signs such as - and _.",
+    r"^[\x20-\x7e]+$": "Send printable ASCII characters only: letters, digits, spaces and signs such as - and _.",
     r"^[0-9a-f]{64}$": "Send 64 hexadecimal digits, in lower case.",
 }
-NOT_OF_ITS_FORM = "Send a text of the form that the API's documentation shows."
+NOT_OF_ITS_FORM = "Send a string of the form that the API's documentation shows."
 BY_START = {
     "datetime_": "Send a time such as 2026-03-05T10:30:00Z.",
     "date_": "Send a date such as 2026-03-05.",

@@ -82,11 +82,11 @@ def _wording(look: Look, stage: str, changed: Changed) -> tuple[str, str]:
     they, are, their = ("It", "is", "its") if one else ("They", "are", "their")
     reason = " ".join(sorted({run.reason for _, run, _ in changed if run.reason}))
     add = f"Add funds, and {they.lower()} {are} back by {'itself' if one else 'themselves'}. {next_topup(look)}".strip()
-    kept = f"{they} {'stays' if one else 'stay'} yours: only the owner of the account gives a number up."
+    kept = f"{they} {'stays' if one else 'stay'} yours: only the owner of the account can give a number up."
     if stage == ACTIVE:
         return (
-            f"In service: {names}",
-            f"{they} {are} out of trouble, and {their} rent is paid. Nothing was lost.",
+            f"Back in service: {names}",
+            f"{they} {are} active again, and {their} rent is paid. Nothing was lost.",
         )
     if stage == SUSPENDED:
         return (
@@ -97,7 +97,7 @@ def _wording(look: Look, stage: str, changed: Changed) -> tuple[str, str]:
     until = when(ends_at, look.account)
     days = max(1, round((ends_at - look.now).total_seconds() / 86_400))
     left = f"{days} day{'' if days == 1 else 's'}"
-    title = f"In {left} out of service: {names}"
+    title = f"Out of service in {left}: {names}"
     return (
         title,
         f"{reason} {they} {'works' if one else 'work'} until {until}, then {are} suspended. {kept} {add}",

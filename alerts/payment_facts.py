@@ -112,7 +112,9 @@ def _standing_order(look: Look) -> None:
         return
     at = auto.stopped_at
     if at and at > _since(look) and look.is_news("auto stopped", auto.stopped_reason, since=at):
-        body = f"{wording.why_stopped(auto)} No card is charged by itself until the owner turns it on again."
+        body = (
+            f"{wording.why_stopped(auto)} No card is charged automatically until the owner turns it on again."
+        )
         _tell(
             look, f"auto:stopped:{at.isoformat()}", "Auto-topup is off", body, level=Level.BAD, href=_auto()
         )
@@ -126,18 +128,18 @@ def _standing_order(look: Look) -> None:
 def _limit(look: Look, auto: AutoTopup, limit: str) -> tuple[str, str]:
     if limit == "count":
         body, until = (
-            "It has made all the top-ups that 24 hours allow.",
+            "It has made as many top-ups as it may within 24 hours.",
             count_limit_until(auto, now=look.now),
         )
     else:
         body, until = (
-            "Another top-up would pass the limit that you set for a month.",
+            "Another top-up would exceed your monthly limit.",
             month_limit_until(auto, now=look.now),
         )
     again = f" on {when(until, look.account)}" if until else ""
     return (
-        "Auto-topup rests",
-        f"{body} Your card was not charged again. It goes on by itself{again}, if your balance is still low then. "
+        "Auto-topup waits: a limit is reached",
+        f"{body} Your card was not charged again. It resumes by itself{again}, if your balance is still low then. "
         "You can add funds yourself at any time.",
     )
 
@@ -184,10 +186,10 @@ def _dispute(dispute: Dispute, state: str) -> tuple[str, str, str]:
     if state == Dispute.WON:
         return f"The dispute of {amount} is over", f"{taken} is on your balance again.", Level.GOOD
     if state == Dispute.LOST:
-        body = f"The bank gave the payment back to the card. {taken} stays taken from your balance."
+        body = f"The bank returned the payment to the card. The {taken} taken from your balance does not come back."
         return f"The dispute of {amount} is over", body, Level.WARN
     body = (
-        f"The card holder's bank takes your top-up of {usd(dispute.topup.credited)} back, so {taken} left your "
+        f"The card holder's bank is taking your top-up of {usd(dispute.topup.credited)} back, so {taken} left your "
         "balance. Auto-topup is off until the owner turns it on again. If this was a mistake, tell your bank."
     )
     return f"A payment of {amount} is disputed", body, Level.BAD

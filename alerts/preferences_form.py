@@ -21,9 +21,9 @@ class PreferencesForm(forms.Form):
 
     emails = forms.ChoiceField(label="Emails I get", widget=forms.RadioSelect)
     channel = forms.ChoiceField(
-        label="My new alert rules tell by",
+        label="My new alert rules notify me by",
         choices=Channel.choices,
-        help_text="For each rule you may choose otherwise. Rules you have stay as they are.",
+        help_text="You can choose differently for each rule. Your existing rules stay as they are.",
     )
 
     def __init__(self, *args: Any, member: User, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ Kind = Rule.Kind
 KINDS = {
     Kind.DAILY_SPEND: "Daily spend goes above",
     Kind.MONTHLY_SPEND: "Monthly spend goes above",
-    Kind.AGENT_DAILY_SPEND: "One agent’s daily spend goes above",
+    Kind.AGENT_DAILY_SPEND: "One agent's daily spend goes above",
     Kind.BALANCE_BELOW: "Balance drops below",
 }
 WAYS = {Channel.EMAIL: "Email", Channel.DASHBOARD: "Dashboard notification"}

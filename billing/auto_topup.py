@@ -79,7 +79,7 @@ def _unfit(wish: Wish) -> dict[str, str]:
 def _card_refusal(account_id: UUID, wish: Wish) -> str:
     wanted = AutoTopup(account_id=account_id, card=wish.card)
     if "\0" in wish.card or auto_due.card_of(wanted) is None:
-        return "This card is not saved any more. Choose another card."
+        return "This card is no longer saved. Choose another card."
     return ""
 
 

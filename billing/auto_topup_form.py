@@ -17,7 +17,7 @@ STEP = Decimal(5)  # suggestions are multiples of it
 DAYS_LEFT, DAYS_ADDED = 3, 10  # what the suggestions last at the account's pace
 NOT_DOLLARS = "Type an amount such as 25.00."
 NOT_CENTS = "Use dollars and whole cents, such as 25.00."
-NO_CONSENT = "Please tick this first: we may charge your card by ourselves only if you say so."
+NO_CONSENT = "Please tick this first: we charge your card automatically only if you allow it."
 
 
 def dollars(label: str) -> Amount:
@@ -38,18 +38,18 @@ class AutoTopupForm(forms.Form):
         required=False,
         widget=forms.CheckboxInput(attrs={"role": "switch"}),
     )
-    threshold = dollars("When balance drops below")
+    threshold = dollars("When available falls below")
     amount = dollars("Add this amount")
     card = forms.ChoiceField(label="Charge this card")
-    monthly_limit = dollars("Never more than, per month")
-    consent = forms.BooleanField(label="I allow thinnest to charge this card by itself", required=False)
+    monthly_limit = dollars("At most in a month")
+    consent = forms.BooleanField(label="I allow thinnest to charge this card automatically", required=False)
 
     def __init__(self, *args: Any, cards: list[PaymentMethod], standing: Standing, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.standing = standing
         chosen: Any = self.fields["card"]
         chosen.choices = [(card.gateway_id, told(card)) for card in cards]
-        gone = "This card is not saved any more. Choose another card."
+        gone = "This card is no longer saved. Choose another card."
         chosen.error_messages |= {"required": "Choose a card.", "invalid_choice": gone}
         smallest = {"threshold": CENT, "amount": settings.TOPUP_MIN, "monthly_limit": settings.TOPUP_MIN}
         for name, least in smallest.items():

@@ -63,7 +63,7 @@ def _ending(topup: TopUp) -> str:
 def _follows(standing: Standing, *, now: datetime) -> str:
     """What it means for auto-topup, and what to do."""
     if standing.kind is Kind.STOPPED:
-        return "Auto-topup is off now because of this. Its owner can turn it on again, with this card or another."
+        return "Auto-topup is off now because of this. The owner can turn it on again, with this card or another."
     if standing.kind is Kind.OFF or standing.auto is None:
         return "Auto-topup is off now."
     if standing.kind is Kind.RETRY and standing.at:

@@ -75,13 +75,13 @@ class _Facts:
 def next_step(standing: Standing, *, now: datetime) -> Told:
     """What happens next, or why nothing does: always something."""
     if standing.auto is None or standing.kind is Kind.OFF:
-        return Told("info", "info", "Auto-topup is off", "No card is charged by itself.")
+        return Told("info", "info", "Auto-topup is off", "No card is charged automatically.")
     return _TELL[standing.kind](_Facts(standing, standing.auto, now))
 
 
 def _stopped(facts: _Facts) -> Told:
-    title = f"Auto-topup is off since {facts.when(facts.auto.stopped_at)}"
-    body = f"{why_stopped(facts.auto)} No card is charged by itself until the owner turns it on again."
+    title = f"Auto-topup has been off since {facts.when(facts.auto.stopped_at)}"
+    body = f"{why_stopped(facts.auto)} No card is charged automatically until the owner turns it on again."
     return Told("bad", "circle-alert", title, body)
 
 
@@ -97,17 +97,17 @@ def _confirm(facts: _Facts) -> Told:
 
 
 def _frozen(facts: _Facts) -> Told:
-    body = "No card is charged while spending is frozen. Auto-topup goes on by itself after that."
+    body = "No card is charged while spending is frozen. Auto-topup resumes by itself after that."
     return Told("warn", "snowflake", "Auto-topup waits: spending is frozen", body)
 
 
 def _below_zero(facts: _Facts) -> Told:
-    body = "A refund or a dispute took back more than was left. No card is charged by itself until you add funds."
+    body = "A refund or a dispute took back more than was left. No card is charged automatically until you add funds."
     return Told("warn", "pause", "Auto-topup waits: your paid funds are below zero", body)
 
 
 def _no_card(facts: _Facts) -> Told:
-    return Told("bad", "circle-alert", "Its card is not saved any more", "Choose another card and save.")
+    return Told("bad", "circle-alert", "Its card is no longer saved", "Choose another card and save.")
 
 
 def _retry(facts: _Facts) -> Told:
@@ -119,7 +119,9 @@ def _retry(facts: _Facts) -> Told:
 
 def _count_limit(facts: _Facts) -> Told:
     title = f"{settings.AUTO_TOPUPS_PER_DAY} automatic top-ups in 24 hours"
-    body = f"We make no more than that. The next is possible {facts.when(facts.standing.at)}. {UNTIL_THEN}"
+    body = (
+        f"We make no more than that. The next one is possible {facts.when(facts.standing.at)}. {UNTIL_THEN}"
+    )
     return Told("warn", "triangle-alert", title, body)
 
 

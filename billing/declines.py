@@ -19,7 +19,7 @@ SENTENCES = {
     "authentication_required": NEEDS_HOLDER,
     "authentication_not_handled": NEEDS_HOLDER,
     "payment_intent_authentication_failure": "The payment was not confirmed with your bank.",
-    "resource_missing": "This card is not saved any more.",
+    "resource_missing": "This card is no longer saved.",
     "never_arrived": "The payment service never received the payment.",
     "misconfigured": "Payments were not available because of a mistake of ours.",
     "testmode_decline": "This is a test card, and it does not work here.",

@@ -27,9 +27,9 @@ class Printed(forms.CharField):
         lines = [" ".join(line.split()) for line in re.split(r"\r\n|\r|\n", text)]
         lines = [line for line in lines if line]
         if any(map(is_unprintable, "".join(lines))):
-            raise ValidationError("There is a character in it that cannot be printed. Type it anew.")
+            raise ValidationError("It has a character that cannot be printed. Type it again.")
         if any(not is_visible(line) for line in lines):
-            raise ValidationError("There is nothing in it that can be seen. Type it anew, or leave it empty.")
+            raise ValidationError("It has no visible character. Type it again, or leave it empty.")
         if len(lines) > self.lines:
             raise ValidationError(f"Write at most {self.lines} lines.")
         return "\n".join(lines)

@@ -82,8 +82,8 @@ class HoldNotFound(Problem):
 
     def __init__(self) -> None:
         super().__init__(
-            "Nothing was changed or charged. Name a hold of this account by the id (hold_…) that its making answered, "
-            "not by its key; work without a hold is sent as usage."
+            "Nothing was changed or charged. Name a hold of this account by the id (hold_…) that you got when it "
+            "was made, not by its key; work without a hold is sent as usage."
         )
 
 

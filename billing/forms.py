@@ -45,7 +45,7 @@ class AddFundsForm(forms.Form):
         self.fields["method"].choices = [*((card.gateway_id, str(card)) for card in cards), (NEW, "New card")]
         self.fields["method"].error_messages |= {
             "required": "Choose how to pay.",
-            "invalid_choice": "This card is not saved any more. Choose another way to pay.",
+            "invalid_choice": "This card is no longer saved. Choose another way to pay.",
         }
         self.initial.setdefault("method", cards[0].gateway_id if cards else NEW)
         smallest, largest = usd(settings.TOPUP_MIN), usd(settings.TOPUP_MAX)

@@ -93,7 +93,7 @@ def confirm_payment(topup: TopUp, *, now: datetime) -> None:
     until = told.when(topup.created_at + PATIENCE, topup.account)
     context = {
         "amount": usd(topup.amount), "until": until, "is_auto": topup.origin == TopUp.Origin.AUTO,
-        "facts": [*told.payment(topup), ("Confirm until", until)],
+        "facts": [*told.payment(topup), ("Confirm by", until)],
         "button": "Confirm the payment", "url": _url("topup", topup.public_id),
     }  # fmt: skip
     _write(topup.account, "confirm_payment", context, mode=topup.mode, now=now)

@@ -66,7 +66,7 @@ def _stopped(account: Account, funds: Funds, reader: User) -> Iterator[Banner]:
         yield Banner("bad", "pause", f"Your paid funds are {usd(-funds.paid)} below zero", body, *add)
     elif funds.depleted_at:
         since = told(funds.depleted_at, zone)
-        body = f"The balance fell below one cent on {since}, {usd_balance(funds.balance)} is left. Nothing is deleted."
+        body = f"The balance fell below one cent on {since}; {usd_balance(funds.balance)} is left. Nothing is deleted."
         body += " Everything resumes as soon as you add funds."
         yield Banner("bad", "pause", "Your agents are paused", body, *add)
     elif funds.refused_at and funds.refused_amount:
@@ -92,14 +92,14 @@ def _frozen(funds: Funds, zone: str, reader: User) -> Iterator[Banner]:
         body = (
             "We stopped chats, calls and ingestion on this account. Please write to us. Nothing is deleted."
         )
-        title = f"Spending is frozen since {told(funds.staff_froze_at, zone)}"
+        title = f"Spending has been frozen since {told(funds.staff_froze_at, zone)}"
         yield Banner("bad", "snowflake", title, body, "Write to us", f"mailto:{settings.SUPPORT_EMAIL}")
     elif funds.owner_froze_at:
         owner = reader.may("owner")
         lift = ("Lift the freeze", reverse("freeze")) if owner else ("", "")
         body = f"{'You' if owner else 'The owner'} stopped chats, calls and ingestion. Nothing is deleted."
         body += "" if owner else " They resume when the owner lifts the freeze."
-        title = f"Spending is frozen since {told(funds.owner_froze_at, zone)}"
+        title = f"Spending has been frozen since {told(funds.owner_froze_at, zone)}"
         yield Banner("warn", "snowflake", title, body, *lift)
 
 
@@ -146,7 +146,7 @@ def _on_its_way(moving: Iterable[TopUp]) -> Iterator[Banner]:
 
 def _sandbox(funds: Funds) -> Iterator[Banner]:
     if not settings.STRIPE_SECRET_KEY and not funds.paid:
-        body = "Payments are rehearsed with test cards: no real money moves, and everything else works as it will."
+        body = "Payments are rehearsed with test cards: no real money moves. Everything else works as it will later."
         yield Banner("info", "info", "This is a sandbox", body)
 
 

@@ -61,11 +61,11 @@ def clean_name(raw: str) -> str:
     """The name as it is kept: NFC and trimmed. Raises ValueError with a sentence for the person."""
     name = unicodedata.normalize("NFC", raw).strip()
     if not 1 <= len(name) <= 80:
-        raise ValueError("An agent's name has 1 to 80 characters.")
+        raise ValueError("An agent's name must have 1 to 80 characters.")
     if any(is_unprintable(c) or unicodedata.category(c) in ("Cs", "Zl", "Zp") for c in name):
-        raise ValueError("An agent's name has no control characters.")
+        raise ValueError("An agent's name must have no control characters.")
     if not is_visible(name):
-        raise ValueError("An agent's name has a letter, a digit or a sign that can be seen.")
+        raise ValueError("An agent's name must have a letter, a digit or a visible sign.")
     if name.startswith("agent_"):
         raise ValueError("An agent's name cannot begin with agent_: that is how ids begin.")
     if name_key(name) == name_key(UNASSIGNED):

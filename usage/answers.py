@@ -18,7 +18,7 @@ from usage.metering import Outcome
 REPLAYED = {"Idempotent-Replayed": "true"}
 CALL = "voice"  # the purpose of a hold that is a call
 SECOND_CALL = (
-    "A call is going on, and more than one at a time needs a paid balance. This one is not to be placed."
+    "A call is going on, and more than one at a time needs a paid balance. This one must not be placed."
 )
 
 

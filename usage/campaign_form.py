@@ -45,7 +45,7 @@ class CampaignForm(forms.Form):
     seconds_per_call = Quantity(
         "Seconds per call",
         most=settings.LIMIT_SECONDS,
-        help_text="What you expect of an answered one. Unanswered calls are free.",
+        help_text="How long you expect an answered call to last. Unanswered calls are free.",
     )
     starts = forms.DateTimeField(
         label="Start", required=False, input_formats=[LOCAL],
@@ -82,9 +82,9 @@ class CampaignForm(forms.Form):
         name = unicodedata.normalize("NFC", self.cleaned_data["name"])
         kinds = [unicodedata.category(character) for character in name]
         if any(map(is_unprintable, name)) or not {"Cs", "Zl", "Zp"}.isdisjoint(kinds):
-            raise ValidationError("A name has no control characters.")
+            raise ValidationError("A name must have no control characters.")
         if not is_visible(name):
-            raise ValidationError("A name has a letter, a digit or a sign that can be seen.")
+            raise ValidationError("A name must have a letter, a digit or a visible sign.")
         return name
 
     def clean_starts(self) -> datetime | None:

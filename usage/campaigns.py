@@ -50,7 +50,7 @@ class CampaignLaunched(Problem):
 class Why(TextChoices):
     """Why a campaign that is launched and due does not run."""
 
-    OWNER = "owner", "Its owner paused it. It goes on when the owner resumes it."
+    OWNER = "owner", "The owner of the account paused it. It goes on when the owner resumes it."
     FROZEN = "frozen", "Spending is frozen on this account. It goes on by itself when the freeze is lifted."
     BALANCE = (
         "balance",

@@ -10,7 +10,7 @@ from usage.flags import LONGEST
 class FlagForm(forms.Form):
     text = forms.CharField(
         label="What looks wrong?", max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=f"Staff read it beside the record. At most {LONGEST} characters, and no passwords or card numbers.",
+        help_text=f"Our staff read it beside the record. At most {LONGEST} characters; no passwords or card numbers.",
         error_messages={"required": "Say in a few words what looks wrong."},
     )  # fmt: skip
 

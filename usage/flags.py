@@ -118,7 +118,7 @@ def withdraw(flag: Flag, *, by: User, now: datetime) -> None:
     with transaction.atomic():
         ledger.lock(flag.account_id)
         if not Flag.objects.filter(pk=flag.pk, outcome=Outcome.OPEN).delete()[0]:
-            raise FlagAnswered("It was not taken back. The answer is on the record.")
+            raise FlagAnswered("It was not withdrawn. The answer is on the record.")
         notices.settle(_key(flag), by=by.public_id, now=now)
 
 

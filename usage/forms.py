@@ -12,14 +12,14 @@ from accounts import ids
 from billing.amounts import WholeNumber
 from usage.agents import UNASSIGNED
 from usage.calculator import Expected
-from usage.charges import NOBODY, SERVICES
+from usage.charges import FLAGGED, NOBODY, SERVICES
 from usage.models import Agent
 from usage.records import Wanted
 from usage.reports import WITHOUT_MODEL
 
 TYPES = (
     ("", "All types"),
-    ("Charges", (("chat", "Chat"), ("voice", "Voice"), ("knowledge", "Knowledge"))),
+    ("Charges", (("chat", "Chat"), ("voice", "Voice"), ("knowledge", "Knowledge"), (FLAGGED, "Flagged"))),
     (
         "Other",
         (("topup", "Top-ups"), ("credit", "Grants and corrections"), ("return", "Refunds and disputes")),
@@ -85,7 +85,7 @@ class AgentChoice(Choice):
         named = ((agent.public_id, agent.name) for agent in agents)
         choices = [("", "All agents"), *named, (NOBODY, UNASSIGNED)]
         super().__init__(
-            "Agent", choices, otherwise="Choose an agent of the list: your account has no other."
+            "Agent", choices, otherwise="Choose an agent from the list: your account has no other."
         )
 
 
@@ -95,7 +95,9 @@ class ModelChoice(Choice):
     def __init__(self, models: Sequence[str]) -> None:
         services = [(slug, WITHOUT_MODEL[type]) for slug, type in SERVICES.items()]
         choices = [("", "All models"), ("Models", [(name, name) for name in models]), ("Services", services)]
-        super().__init__("Model", choices, otherwise="Choose a model of the list: no other was ever priced.")
+        super().__init__(
+            "Model", choices, otherwise="Choose a model from the list: no other was ever priced."
+        )
 
 
 class RecordsForm(forms.Form):

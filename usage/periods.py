@@ -60,7 +60,7 @@ def resolve(text: str, *, today: date) -> Period:
             "/period", "Use day, month or year, or one such as 2026-03-05, 2026-03 or 2026."
         ) from None
     if period.first > today:
-        raise Invalid.at("/period", f"This lies ahead: it is {today.isoformat()} for this account.")
+        raise Invalid.at("/period", f"This is in the future: it is {today.isoformat()} for this account.")
     return period
 
 

@@ -120,7 +120,7 @@ def rent(
     opened = ledger.look(account_id, now=now)
     seen = PhoneNumber.objects.filter(pk=number_id).first() if number_id else None
     if seen is not None and seen.account_id != account_id:
-        raise FormReused("This form was used elsewhere. Nothing was rented; open the page anew.")
+        raise FormReused("This form was used elsewhere. Nothing was rented; open the page again.")
     if seen is not None:
         return seen
     _check_funds(account_id, opened, now=now)

@@ -106,7 +106,7 @@ def groups(card: Card, at: datetime) -> list[Group]:
     """Every model that can be used, under the advice it belongs to; models added later come last."""
     usable = priced_models(card, at)
     known = {name for _, _, names in GROUPS for name in names}
-    later = ("More models", "Added since.", tuple(name for name in usable if name not in known))
+    later = ("More models", "Added later.", tuple(name for name in usable if name not in known))
     made = [
         Group(title, advice, [model_of(card, name, at) for name in names if name in usable])
         for title, advice, names in (*GROUPS, later)

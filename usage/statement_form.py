@@ -22,17 +22,17 @@ class StatementForm(forms.Form):
         self.first, self.today = first.replace(day=1), today
         choices = forms.Select(choices=spans.months(first, today=today))
         self.fields["month"] = forms.CharField(label="Month", widget=choices, max_length=7)
-        self.fields["month"].error_messages["max_length"] = "Choose a month of the list."
+        self.fields["month"].error_messages["max_length"] = "Choose a month from the list."
 
     def clean_month(self) -> str:
         month = str(self.cleaned_data["month"])
         first, last = f"{self.first:%Y-%m}", f"{self.today:%Y-%m}"
         if not MONTH.fullmatch(month):
-            raise forms.ValidationError("Choose a month of the list, such as 2026-03.")
+            raise forms.ValidationError("Choose a month from the list, such as 2026-03.")
         if month < first:
             raise forms.ValidationError(f"Your account's first statement is that of {self.first:%B %Y}.")
         if month > last:
-            raise forms.ValidationError("This month lies ahead: it has no statement yet.")
+            raise forms.ValidationError("This month is in the future: it has no statement yet.")
         return month
 
     @property

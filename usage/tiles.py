@@ -32,7 +32,7 @@ def money(spent: Breakdown, span: Span, *, born: date, today: date) -> list[Tile
 
 
 def _compared(spent: Breakdown, span: Span, *, born: date, today: date) -> Tile:
-    label, before = "Against the period before", spans.told(span.before, today=today)
+    label, before = "Compared with the period before", spans.told(span.before, today=today)
     if span.before.first < born:
         return Tile(label, "–", f"your account began on {born.day} {born:%B %Y}")
     difference = spent.total - spent.before

@@ -39,12 +39,12 @@ class UsageForm(forms.Form):
         super().__init__({"period": CUSTOM if dated else DEFAULT, "by": "category"} | asked, label_suffix="")
         self.today, self.born = today, born
         periods = [*spans.NAMES.items(), ("Months", spans.months(born, today=today))]
-        since = f"Choose one of the list: your account has months from {born:%B %Y} to now."
+        since = f"Choose one from the list: your account has months from {born:%B %Y} to now."
         self.fields["period"] = Choice("Period", periods, otherwise=since)
-        self.fields["by"] = Choice("Break down by", BY, otherwise="Choose one of the list.")
+        self.fields["by"] = Choice("Break down by", BY, otherwise="Choose one from the list.")
         self.fields["from"], self.fields["to"] = Day("From"), Day("To")
         self.fields["type"] = Choice(
-            "Category", [("", "All categories"), *CATEGORIES.items()], otherwise="Choose one of the list."
+            "Category", [("", "All categories"), *CATEGORIES.items()], otherwise="Choose one from the list."
         )
         self.fields["agent"], self.fields["model"] = AgentChoice(agents), ModelChoice(models)
         self.order_fields(self.field_order)
@@ -60,9 +60,13 @@ class UsageForm(forms.Form):
         if first is None:
             self.add_error("from", "Choose the first day.")
         elif first > self.today:
-            self.add_error("from", f"This day lies ahead: it is {self.today.isoformat()} for your account.")
+            self.add_error(
+                "from", f"This day is in the future: it is {self.today.isoformat()} for your account."
+            )
         elif last > self.today:
-            self.add_error("to", f"This day lies ahead: it is {self.today.isoformat()} for your account.")
+            self.add_error(
+                "to", f"This day is in the future: it is {self.today.isoformat()} for your account."
+            )
         elif first > last:
             self.add_error("to", "Choose a day that is not before the first one.")
         elif last < self.born:

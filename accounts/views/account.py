@@ -29,7 +29,7 @@ def account(request: HttpRequest, more: More) -> HttpResponse:
         request.account.refresh_from_db()  # a form that is refused has written on it
         return _page(request, more, form=form)
     form.save()
-    messages.success(request, "The account is saved.")
+    messages.success(request, "Your changes are saved.")
     return redirect("account")
 
 
@@ -42,7 +42,7 @@ def change_password(request: HttpRequest, more: More) -> HttpResponse:
         return _page(request, more, password_form=form)
     people.set_password(request.user, form.cleaned_data["new_password"], now=timezone.now())
     update_session_auth_hash(request, request.user)
-    messages.success(request, "Your password is changed. Other devices are signed out.")
+    messages.success(request, "Your password has been changed. Other devices are signed out.")
     return redirect("account")
 
 

@@ -65,7 +65,7 @@ def _change(request: HttpRequest, wish: Wish) -> HttpResponse:
     if email_change.change(wish, now=timezone.now()):
         messages.success(request, f"You sign in with {wish.email} from now on.")
     else:
-        messages.error(request, f"Nothing was changed: {wish.email} belongs to another user by now.")
+        messages.error(request, f"Nothing was changed: {wish.email} belongs to another user now.")
     if request.user.is_authenticated and request.user != wish.user:
         logout(request)
     return redirect("account" if request.user == wish.user else "sign_in")

@@ -64,6 +64,8 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
     form = None if same_browser else ConfirmForm(request.POST or None)
     if request.method == "POST" and (form is None or _knows_password(request, form, user)):
         people.confirm(user, now=timezone.now())
+        if links.user_to_confirm(token) is None:  # the address went to whoever proved it first
+            return render(request, "accounts/link_expired.html", {"again": "sign_up"}, status=404)
         return _enter(request, user)
     return render(request, "accounts/confirm_email.html", {"form": form, "person": user})
 
@@ -111,17 +113,15 @@ def password_reset(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("new_password")
 def password_reset_confirm(request: HttpRequest, user: str, token: str) -> HttpResponse:
-    """Who reads the mailbox owns the address: a new password confirms it too."""
     person = links.user_to_reset(user, token)
     if person is None:
         return render(request, "accounts/link_expired.html", {"again": "password_reset"}, status=404)
     form = NewPasswordForm(request.POST or None, user=person)
     if not form.is_valid():
         return render(request, "accounts/password_reset_confirm.html", {"form": form, "person": person})
-    now = timezone.now()
-    people.set_password(person, form.cleaned_data["new_password"], now=now)
-    people.confirm(person, now=now)
-    messages.success(request, "Your password is changed. Other devices are signed out.")
+    if not people.reset_password(person, form.cleaned_data["new_password"], now=timezone.now()):
+        return render(request, "accounts/link_expired.html", {"again": "password_reset"}, status=404)
+    messages.success(request, "Your password has been changed. Other devices are signed out.")
     return _enter(request, person)
 
 
@@ -140,7 +140,7 @@ def _not_signed_in(request: HttpRequest, form: SignInForm) -> HttpResponse:
     if closed := getattr(request, "closed_account", None):
         form.add_error(None, closing.words(closed))
         return render(request, "accounts/sign_in.html", {"form": form})
-    form.add_error(None, "This email and password do not belong together.")
+    form.add_error(None, "This email and password do not match.")
     return render(request, "accounts/sign_in.html", {"form": form})
 
 

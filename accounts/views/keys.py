@@ -39,7 +39,7 @@ def api_key_list(request: HttpRequest) -> HttpResponse:
         return _create(request, form)
     except IntegrityError:  # the same form was sent twice
         messages.info(
-            request, "This key was made already. Its text was shown once and cannot be shown again."
+            request, "This key was created already. Its text was shown once and cannot be shown again."
         )
         return redirect("api_keys")
 
@@ -50,7 +50,7 @@ def revoke_api_key(request: HttpRequest, key: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/revoke_api_key.html", {"key": row})
     api_keys.revoke(row, now=timezone.now())
-    messages.success(request, f"The key “{row.name}” is revoked. Requests with it now answer 401.")
+    messages.success(request, f"The key “{row.name}” is revoked. Requests with it now get a 401 error.")
     return redirect("api_keys")
 
 

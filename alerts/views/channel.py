@@ -15,9 +15,9 @@ from billing.views import see_other
 
 class ChannelForm(forms.Form):
     channel = forms.ChoiceField(
-        label="My new alert rules tell by",
+        label="My new alert rules notify me by",
         choices=Channel.choices,
-        help_text="Rules you have stay as they are.",
+        help_text="Your existing rules stay as they are.",
     )
 
 
@@ -32,7 +32,7 @@ def choose_channel(request: HttpRequest) -> HttpResponse:
     form = ChannelForm(request.POST)
     if form.is_valid():
         subscriptions.prefer(request.user, channel=form.cleaned_data["channel"])
-        messages.success(request, "Saved. New alert rules begin with it.")
+        messages.success(request, "Saved. New alert rules start with this choice.")
     else:
         messages.error(request, "Nothing was saved. Choose one of the ways in the list, then save again.")
     return see_other(reverse("account"))

@@ -16,7 +16,7 @@ from alerts.preferences_form import PreferencesForm
 from billing.views import form_page, see_other
 
 CHOSEN = {
-    Emails.ALL: "Saved. You get every email, also what alert rules find.",
+    Emails.ALL: "Saved. You get every email, including what alert rules find.",
     Emails.IMPORTANT: "Saved. What alert rules find no longer comes by email. It is listed here.",
     Emails.NONE: "Saved. No email about the account reaches you. Everything is listed here.",
 }
@@ -51,7 +51,9 @@ def _newest(page: selectors.Inbox) -> str:
 def _notes(user: User) -> list[dict[str, str]]:
     if mail.refusal_of(user) is None:
         return []
-    body = "The mail server of that address turned it away, and we do not send it again. You read everything here."
+    body = (
+        "The mail server of that address rejected it, and we do not send it again. Everything is listed here."
+    )
     return [{"kind": "warn", "title": f"Our last email to {user.email} was refused", "body": body}]
 
 

@@ -127,7 +127,7 @@ def test_it_refuses_an_address_that_was_taken_meanwhile(browser: Client, ada: Us
     ask(browser)
     factories.owner(NEW, name="Quicker")
     page = browser.post(link_to(), follow=True).content.decode()
-    assert "belongs to another user by now" in page
+    assert "belongs to another user now" in page
     assert email_of(ada) == ada.email
 
 

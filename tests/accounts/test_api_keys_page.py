@@ -65,7 +65,7 @@ def test_it_makes_one_key_of_a_form_sent_twice(client: Client, ada: User) -> Non
     create(client, id=form_id)
     again = create(client, id=form_id)
     assert again["Location"] == PAGE
-    assert "made already" in client.get(PAGE).content.decode()
+    assert "created already" in client.get(PAGE).content.decode()
     assert ApiKey.objects.count() == 1
 
 

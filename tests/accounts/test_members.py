@@ -72,7 +72,7 @@ def test_it_explains_roles_to_all_and_offers_acts_to_owners(
     client.force_login(factories.member(ada.account, email="di@example.com", role=role))
     page = client.get(PAGE).content.decode()
     assert "and changes nothing." in page
-    assert "Make API keys that add funds" in page
+    assert "Create API keys that add funds" in page
     assert ("Invite somebody" in page) is may
     assert (f"{ada.public_id}/" in page) is may
     assert "leave/" in page
@@ -85,7 +85,7 @@ def test_it_changes_a_role_and_tells_the_member(browser: Client, bo: User) -> No
     assert browser.post(address(bo), {"role": "admin"})["Location"] == PAGE
     assert role_of(bo) == "admin"
     mail = Mail.objects.get(to="bo@example.com")
-    assert mail.subject == "You are an admin now"
+    assert mail.subject == "Your role has changed: you are an admin now"
     assert "ada@example.com changed your role: you were a viewer" in mail.text
     assert "bo@example.com is an admin now" in browser.get(PAGE).content.decode()
 
@@ -115,7 +115,7 @@ def test_it_makes_a_second_owner_and_tells_all_owners(browser: Client, ada: User
     assert "An owner can also remove you" in browser.get(address(bo, "owner/")).content.decode()
     assert browser.post(address(bo, "owner/"), {"me": "owner"})["Location"] == PAGE
     assert [role_of(user) for user in (ada, bo, di)] == ["owner"] * 3
-    assert subjects("bo@example.com") == ["You are an owner now"]
+    assert subjects("bo@example.com") == ["Your role has changed: you are an owner now"]
     for owner in (ada, di):
         assert subjects(owner.email) == ["bo@example.com is an owner of your account now"]
 
@@ -161,7 +161,7 @@ def test_it_removes_a_member_whose_sessions_end_at_once(browser: Client, ada: Us
     page = browser.get(PAGE).content.decode()
     assert "bo@example.com is removed" in page
     assert "1 member<" in page
-    assert subjects("bo@example.com") == ["You are no member of “Ada's agents” any more"]
+    assert subjects("bo@example.com") == ["You are no longer a member of “Ada's agents”"]
 
 
 def test_it_forgets_who_was_removed(ada: User, bo: User) -> None:

@@ -11,7 +11,7 @@ from tests.accounts.mailbox import links, subjects
 from tests.factories import BIRTHDAY, PASSWORD
 
 pytestmark = pytest.mark.django_db
-WRONG = "This email and password do not belong together."
+WRONG = "This email and password do not match."
 
 
 def sign_in(

@@ -105,7 +105,7 @@ def test_it_never_touches_staff_that_is_unconfirmed(client: Client) -> None:
 def test_it_says_so_when_a_link_is_not_ours(client: Client, token: str) -> None:
     answer = client.get(f"/confirm/{token}/")
     assert answer.status_code == 404
-    assert "does not work any more" in answer.content.decode()
+    assert "no longer works" in answer.content.decode()
 
 
 def test_it_lets_links_expire_after_a_week(client: Client) -> None:

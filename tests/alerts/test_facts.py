@@ -153,14 +153,14 @@ def test_it_tells_of_a_number_on_days_0_3_and_6_of_its_grace_then_suspended_then
     unpaid = NOW + 30 * DAY
     news = {day: evaluate(ada, at=unpaid + day * DAY) for day in range(10)}
     assert {day: titles for day, titles in news.items() if titles} == {
-        0: ["In 7 days out of service: +12025550123"],
-        3: ["In 4 days out of service: +12025550123"],
-        6: ["In 1 day out of service: +12025550123"],
+        0: ["Out of service in 7 days: +12025550123"],
+        3: ["Out of service in 4 days: +12025550123"],
+        6: ["Out of service in 1 day: +12025550123"],
         7: ["Suspended: +12025550123"],
     }
     top_up(ada, "5.00", at=unpaid + 10 * DAY)
     phone_numbers.renew_account(ada.account_id, now=unpaid + 10 * DAY)
-    assert evaluate(ada, at=unpaid + 10 * DAY) == ["In service: +12025550123"]
+    assert evaluate(ada, at=unpaid + 10 * DAY) == ["Back in service: +12025550123"]
     assert latest(ada).level == "good"
     assert len([subject for subject in mailbox.subjects(ada.email) if "+1202" in subject]) == 5
 
@@ -169,7 +169,7 @@ def test_it_names_numbers_that_change_together_in_one_letter(ada: User) -> None:
     for digits in ("+12025550123", "+12025550124"):
         phone_numbers.provision(rent(ada, at=NOW), digits)
     leave(ada, "0.00", at=NOW + DAY)
-    assert evaluate(ada, at=NOW + DAY) == [RAN_OUT, "In 7 days out of service: +12025550124, +12025550123"]
+    assert evaluate(ada, at=NOW + DAY) == [RAN_OUT, "Out of service in 7 days: +12025550124, +12025550123"]
 
 
 def test_it_does_not_call_a_freeze_good_news(ada: User) -> None:
@@ -179,7 +179,7 @@ def test_it_does_not_call_a_freeze_good_news(ada: User) -> None:
     ledger.freeze(ada.account_id, by="owner", frozen=True, now=NOW + 2 * DAY)
     assert evaluate(ada, at=NOW + 2 * DAY) == []
     ledger.freeze(ada.account_id, by="owner", frozen=False, now=NOW + 3 * DAY)
-    assert evaluate(ada, at=NOW + 3 * DAY) == ["In 7 days out of service: a phone number being set up"]
+    assert evaluate(ada, at=NOW + 3 * DAY) == ["Out of service in 7 days: a phone number being set up"]
 
 
 def test_it_tells_nothing_more_about_a_released_number(ada: User) -> None:
@@ -333,8 +333,8 @@ def test_it_tells_a_stop_of_auto_topup_and_not_the_failure_too(ada: User) -> Non
     assert "for good" in latest(ada).body
     assert len([subject for subject in mailbox.subjects(ada.email) if "Auto-topup is off" in subject]) == 1
     AutoTopup.objects.update(month_limit_told_on=NOW.date(), monthly_limit=20)
-    assert evaluate(ada, at=NOW) == ["Auto-topup rests"]
-    assert "It goes on by itself on 1 April 2026, 00:00 (UTC), if your balance" in latest(ada).body
+    assert evaluate(ada, at=NOW) == ["Auto-topup waits: a limit is reached"]
+    assert "It resumes by itself on 1 April 2026, 00:00 (UTC), if your balance" in latest(ada).body
     assert evaluate(ada, at=NOW + HOUR) == []
 
 
@@ -383,7 +383,7 @@ def test_the_sweep_makes_good_what_every_lost_nudge_left_untold(ada: User, cy: U
     launch(ada, "Spring", at=NOW)
     leave(ada, "0.00", at=NOW + DAY)
     facts.evaluate_due(now=NOW + DAY)
-    assert told(ada) == [RAN_OUT, "In 7 days out of service: a phone number being set up", "Paused: Spring"]
+    assert told(ada) == [RAN_OUT, "Out of service in 7 days: a phone number being set up", "Paused: Spring"]
     assert told(cy) == []
     facts.evaluate_due(now=NOW + DAY + MINUTE)
     assert len(told(ada)) == 3
@@ -418,7 +418,7 @@ def test_sixteen_evaluations_at_once_tell_once(ada: User) -> None:
     launch(ada, "Spring", at=NOW)
     leave(ada, "0.00", at=NOW + DAY)
     in_parallel(16, lambda turn: facts.evaluate(ada.account_id, now=NOW + DAY + turn * MINUTE))
-    assert told(ada) == [RAN_OUT, "In 7 days out of service: a phone number being set up", "Paused: Spring"]
+    assert told(ada) == [RAN_OUT, "Out of service in 7 days: a phone number being set up", "Paused: Spring"]
     assert len(mailbox.subjects(ada.email)) == 2
 
 

@@ -231,7 +231,7 @@ def test_it_lets_a_viewer_subscribe(client: Client, ada: User, bo: User) -> None
     """A viewer adds no rules, so nobody asks where a new one tells."""
     client.force_login(bo)
     page = page_of(client)
-    assert "Viewers get none unless" in page
+    assert "Viewers get no email unless" in page
     assert 'name="channel"' not in page
     assert client.post(f"{PAGE}email/", {"emails": "all", "channel": "email"}).status_code == 303
     assert (wish_of(bo), subscriptions.channel_of(bo)) == (Emails.ALL, Channel.BOTH)

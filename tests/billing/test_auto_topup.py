@@ -199,8 +199,8 @@ def test_it_says_what_it_will_do(ada: User) -> None:
             "Use dollars and whole cents, such as 10.00.",
         ),
         ({"monthly_limit": Decimal("1E9")}, "monthly_limit", "The largest amount is $1,000,000.00."),
-        ({"card": "pm_unknown"}, "card", "This card is not saved any more. Choose another card."),
-        ({"card": "pm\0"}, "card", "This card is not saved any more. Choose another card."),
+        ({"card": "pm_unknown"}, "card", "This card is no longer saved. Choose another card."),
+        ({"card": "pm\0"}, "card", "This card is no longer saved. Choose another card."),
     ],
 )
 def test_it_refuses_what_makes_no_sense(
@@ -221,7 +221,7 @@ def test_it_accepts_the_bounds(ada: User) -> None:
 
 
 def test_it_refuses_the_card_of_somebody_else(ada: User, cy: User) -> None:
-    with pytest.raises(WishRefused, match="This card is not saved any more"):
+    with pytest.raises(WishRefused, match="This card is no longer saved"):
         turn_on(ada, card=save_card(cy))
 
 

@@ -67,7 +67,7 @@ def saved(user: User) -> tuple[Any, ...] | None:
 def test_the_owner_turns_it_on(ada: User, browser: Client, visa: str) -> None:
     """S26: Settings > Billing > Auto-Topup: a toggle, a threshold, an amount, Save. With consent, and who gave it."""
     page = text_of(browser.get(PAGE))
-    for label in ("When balance drops below", "Add this amount", "Charge this card", "Save changes"):
+    for label in ("When available falls below", "Add this amount", "Charge this card", "Save changes"):
         assert label in page
     before = clock()
     done = send(browser, visa, follow=True)
@@ -178,8 +178,8 @@ def test_the_words_of_consent_say_what_when_and_how_to_stop(browser: Client, vis
         ({"consent": None}, "Please tick this first"),
         ({"card": ""}, "Choose a card."),
         ({"card": None}, "Choose a card."),
-        ({"card": "pm_\0"}, "This card is not saved any more."),
-        ({"card": "new"}, "This card is not saved any more."),
+        ({"card": "pm_\0"}, "This card is no longer saved."),
+        ({"card": "new"}, "This card is no longer saved."),
     ],
 )  # fmt: skip
 def test_it_refuses_beside_the_field_and_keeps_what_was_typed(
@@ -210,7 +210,7 @@ def test_it_charges_no_stranger_s_and_no_removed_card(
     theirs, old = save_card(cy), save_card(ada, "pm_card_amex")
     payment_methods.remove(ada.account_id, old, now=clock())
     for card in (theirs, old):
-        assert "This card is not saved any more." in text_of(send(browser, card))
+        assert "This card is no longer saved." in text_of(send(browser, card))
     assert saved(ada) is None
 
 
@@ -245,7 +245,7 @@ def add_a_card(browser: Client, number: str, *, what_for: str = "?for=auto-topup
 
 
 def test_without_a_card_it_leads_to_one_and_back(ada: User, browser: Client) -> None:
-    assert "First, a card" in text_of(browser.get(PAGE))
+    assert "First, save a card" in text_of(browser.get(PAGE))
     back = add_a_card(browser, "5555 5555 5555 4444")
     card = payment_methods.of_account(ada.account_id).get().gateway_id
     assert back.redirect_chain[-1] == (f"{PAGE}?card={card}", 303)
@@ -276,7 +276,7 @@ def test_removing_its_card_says_first_that_it_stops(ada: User, browser: Client, 
     assert "Auto-topup will be turned off" in text_of(browser.get(f"{cards}/{visa}/remove/"))
     assert "Auto-topup is off now." in text_of(browser.post(f"{cards}/{visa}/remove/", follow=True))
     page = text_of(browser.get(PAGE))
-    assert "Auto-topup is off since today at" in page
+    assert "Auto-topup has been off since today at" in page
     assert "Its card was removed." in page
 
 
@@ -368,9 +368,9 @@ def test_a_payment_that_was_not_confirmed_in_time_says_so_and_what_to_do(ada: Us
     page = text_of(browser.get(page_of(topup)))
     assert "The automatic top-up was not confirmed in time" in page
     assert "You have not been charged and your balance has not changed." in page
-    assert "Auto-topup is off now because of this. Its owner can turn it on again" in page
+    assert "Auto-topup is off now because of this. The owner can turn it on again" in page
     assert "Confirm with your bank" not in page
-    assert "Auto-topup is off since" in text_of(browser.get("/settings/billing/"))
+    assert "Auto-topup has been off since" in text_of(browser.get("/settings/billing/"))
     assert "Use this card and turn on again" in text_of(browser.get(PAGE))
 
 

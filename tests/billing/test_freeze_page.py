@@ -39,7 +39,7 @@ def test_it_says_first_what_stops_and_what_goes_on(browser: Client, ada: User) -
     assert (
         "Freeze spending? Everything new stops at once and stays stopped until you lift the freeze." in told
     )
-    stops, _, goes_on = told.partition("What goes on")
+    stops, _, goes_on = told.partition("What continues")
     for thing in ("Chats, calls, ingestion Refused", "Rent of phone numbers Postponed", "Auto-topup Waits"):
         assert thing in stops
     for thing in (
@@ -58,7 +58,7 @@ def test_the_owner_freezes_and_lifts(browser: Client, ada: User, api: ApiClient,
     assert "Spending is frozen: nothing new starts until you lift the freeze." in frozen
     assert "You stopped chats, calls and ingestion. Nothing is deleted. Lift the freeze" in frozen
     assert read(api.get("/billing/v3/authorize?type=chat", key=ada_key))["code"] == "spending_frozen"
-    assert "Lift the freeze? Spending is frozen since" in page(browser)
+    assert "Lift the freeze? Spending has been frozen since" in page(browser)
     assert "The freeze is lifted" in press(browser, "lift")
     assert api.get("/billing/v3/authorize?type=chat", key=ada_key).status_code == 204
     assert Balance.objects.get(account_id=ada.account_id).unfrozen_at is not None

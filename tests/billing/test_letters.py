@@ -135,7 +135,7 @@ def test_it_confirms_what_was_agreed_to(ada: User) -> None:
     mail = told(watching, ada)
     assert mail.subject == "Auto-topup is on: $25.00 below $10.00"
     assert_says(
-        mail, "charge Visa •••• 4242 with $25.00 whenever your available balance falls below $10.00",
+        mail, "charge $25.00 to Visa •••• 4242 whenever your available balance falls below $10.00",
         "stop it at any time on the Auto-topup page", "Turning it on has charged nothing.", "$500.00", "5 top-ups",
         "12 May 2026, 12:00 (UTC)", ada.email,
     )  # fmt: skip
@@ -174,7 +174,7 @@ REASONS = {
     "declined": ("trying again would not help", "choose another card", *NOTHING_HAPPENED),
     "declined_repeatedly": ("was declined four times", "ask your bank about the card", *NOTHING_HAPPENED),
     "confirmation_expired": ("nobody did within 23 hours", "turn auto-topup on again", *NOTHING_HAPPENED),
-    "card_removed": ("is not saved any more", "choose a card", "Nothing was charged."),
+    "card_removed": ("is no longer saved", "choose a card", "Nothing was charged."),
     "refunded": ("is being paid back", "turn them on", "Nothing was charged."),
     "disputed": ("was disputed", "tell your bank", "Nothing more was charged."),
 }
@@ -188,7 +188,7 @@ def test_it_says_why_it_stopped_and_the_next_step(ada: User, reason: str) -> Non
     mail = told(letters.auto_topup_stopped, ada.account_id, reason=reason, topup=topup, now=NOON)
     assert re.match(r"Auto-topup is off: \S.*", mail.subject)
     assert ("$25.00" in mail.subject) == (reason != "card_removed")
-    assert_says(mail, *REASONS[reason], "Your agents go on for as long as your balance lasts.")
+    assert_says(mail, *REASONS[reason], "Your agents keep working for as long as your balance lasts.")
     is_decline = reason.startswith("declined")
     assert ("This card has expired." in mail.text) == is_decline
 
@@ -208,10 +208,10 @@ def test_it_tells_until_when_the_days_limit_holds(ada: User) -> None:
         assert attempt(ada, now=NOON + hour * HOUR)
     run_low(ada)
     mail = told(attempt, ada, now=NOON + 5 * HOUR)
-    assert mail.subject == "Auto-topup rests: the limit of 5 top-ups in 24 hours is reached"
+    assert mail.subject == "Auto-topup waits: the limit of 5 top-ups in 24 hours is reached"
     assert_says(
         mail, "has charged your card 5 times within 24 hours", "Your card was not charged again.",
-        "goes on by itself on 13 May 2026, 12:00 (UTC)", "$125.00 of $500.00",
+        "resumes by itself on 13 May 2026, 12:00 (UTC)", "$125.00 of $500.00",
     )  # fmt: skip
     assert "/settings/billing/records/" in mail.text
 
@@ -224,10 +224,10 @@ def test_it_tells_until_when_the_months_limit_holds(ada: User) -> None:
     attempt(ada)
     run_low(ada)
     mail = told(attempt, ada, now=NOON + HOUR)
-    assert mail.subject == "Auto-topup rests: your monthly limit of $30.00 is reached"
+    assert mail.subject == "Auto-topup waits: your monthly limit of $30.00 is reached"
     assert_says(
-        mail, "another $25.00 would pass your monthly limit of $30.00", "Your card was not charged again.",
-        "goes on by itself on 1 June 2026, 00:00 (Europe/Oslo)", "raise the limit", "$25.00 of $30.00",
+        mail, "another $25.00 would exceed your monthly limit of $30.00", "Your card was not charged again.",
+        "resumes by itself on 1 June 2026, 00:00 (Europe/Oslo)", "raise the limit", "$25.00 of $30.00",
     )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ def test_it_asks_to_confirm_the_same_payment_in_time(ada: User) -> None:
     topup = auto_topups(ada)[0]
     assert mail.subject == "Confirm your payment of $25.00"
     assert_says(
-        mail, "You have not been charged yet", "Confirm it until 13 May 2026, 11:00 (UTC).", "turn auto-topup off",
+        mail, "You have not been charged yet", "Confirm it by 13 May 2026, 11:00 (UTC).", "turn auto-topup off",
         "no other automatic payment is tried",
     )  # fmt: skip
     assert f"/settings/billing/topups/{topup.public_id}/" in mail.text
@@ -271,9 +271,9 @@ def test_it_tells_of_a_refund_that_its_owner_asked_for(ada: User) -> None:
 
 def test_it_tells_what_of_a_refund_the_balance_paid(ada: User) -> None:
     mail = told(letters.refunded, refund_of(added(ada), taken=Decimal(10)), now=NOON)
-    assert_says(mail, "$10.00 of it has left your balance; the rest had gone back before.")
+    assert_says(mail, "$10.00 of it has left your balance; the rest had already left it.")
     mail = told(letters.refunded, refund_of(TopUp.objects.get(), taken=Decimal(0)), now=NOON)
-    assert_says(mail, "Your balance has not changed by it: this money had gone back before.")
+    assert_says(mail, "Your balance has not changed: this money had already left it.")
 
 
 def test_it_says_what_a_balance_below_zero_means(ada: User) -> None:

@@ -156,7 +156,7 @@ def test_it_never_pages_from_a_strangers_receipt(ada: User, cy: User) -> None:
 
 def test_it_says_that_the_books_agree(browser: Client, ada: User) -> None:
     wired(ada)
-    assert "are checked against the payment processor every night" in shown(browser, LIST)
+    assert "are checked against the payment service every night" in shown(browser, LIST)
     reconcile(at=NOON)
     assert "12 May</time>: everything agrees" in shown(browser, LIST)
 

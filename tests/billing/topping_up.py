@@ -23,7 +23,7 @@ LETTERS = {  # words of a letter's subject
     "added to your balance": "added",
     "Confirm": "confirm",
     "did not go through": "failed",
-    "Auto-topup rests": "limited",
+    "Auto-topup waits": "limited",
     "Auto-topup is off": "off",
     "Auto-topup is on": "on",
 }

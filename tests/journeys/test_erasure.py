@@ -162,7 +162,7 @@ def test_it_lets_nobody_in_afterwards(client: Client, quetzal: User) -> None:
     reset = links.reset_url(quetzal).removeprefix("http://127.0.0.1:8000")
     erasure.erase_due(now=leave(quetzal))
     answer = client.post("/sign-in/", {"email": EMAIL, "password": factories.PASSWORD}).content.decode()
-    assert "do not belong together" in answer
+    assert "do not match" in answer
     assert "closed" not in answer
     assert client.get(reset).status_code == 404
     assert not closing.reopen(quetzal.account_id, staff=None, reason="Too late", now=paying.clock() + MONTH)

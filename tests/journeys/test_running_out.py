@@ -161,7 +161,7 @@ def test_it_stops_with_its_reasons_and_comes_back_by_itself(business: Business) 
     assert business.states(out) == [("paused", "balance"), ("grace", "balance"), ("paused", "balance")]
     business.work()
     sweep(out)
-    grace = f"In 7 days out of service: {NUMBER}"
+    grace = f"Out of service in 7 days: {NUMBER}"
     assert told(ada) == [LOW, DID_NOT_FIT, RAN_OUT, grace, "Paused: Spring catalogue"]
     assert selectors.unread(ada) == 5
     assert [one for one in mailbox.subjects(ada.email) if one in told(ada)] == [
@@ -175,7 +175,7 @@ def test_it_stops_with_its_reasons_and_comes_back_by_itself(business: Business) 
     for days in range(1, 33):
         sweep(out + days * DAY, times=1)
     assert told(ada)[5:] == [
-        f"In 4 days out of service: {NUMBER}", f"In 1 day out of service: {NUMBER}", f"Suspended: {NUMBER}",
+        f"Out of service in 4 days: {NUMBER}", f"Out of service in 1 day: {NUMBER}", f"Suspended: {NUMBER}",
     ]  # fmt: skip
     assert business.states(out + 32 * DAY)[1] == ("suspended", "balance")
     assert rows(ada) == before
@@ -186,7 +186,7 @@ def test_it_stops_with_its_reasons_and_comes_back_by_itself(business: Business) 
     sweep(back, times=3)
     assert business.states(back) == [("active", None), ("active", None), ("active", None)]
     assert sorted(told(ada)[8:]) == [
-        "Going on: Spring catalogue", f"In service: {NUMBER}", "Your balance is back",
+        f"Back in service: {NUMBER}", "Going on: Spring catalogue", "Your balance is back",
     ]  # fmt: skip
     assert business.say("again").status_code == business.call("again").status_code == 201
     changed = {

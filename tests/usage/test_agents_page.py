@@ -283,14 +283,14 @@ def test_renaming_keeps_records_and_id(ada: User, browser: Client) -> None:
     [
         ("", "Type a name of 1 to 80 characters."),
         ("   ", "Type a name of 1 to 80 characters."),
-        ("x" * 81, "An agent's name has 1 to 80 characters."),
-        ("a\u202eb", "An agent's name has no control characters."),
-        ("a\u2066b", "An agent's name has no control characters."),
-        ("a\x07b", "An agent's name has no control characters."),
-        ("two\nlines", "An agent's name has no control characters."),
-        ("two\u2028lines", "An agent's name has no control characters."),
+        ("x" * 81, "An agent's name must have 1 to 80 characters."),
+        ("a\u202eb", "An agent's name must have no control characters."),
+        ("a\u2066b", "An agent's name must have no control characters."),
+        ("a\x07b", "An agent's name must have no control characters."),
+        ("two\nlines", "An agent's name must have no control characters."),
+        ("two\u2028lines", "An agent's name must have no control characters."),
         ("a\x00b", "Null characters are not allowed."),
-        ("\u200b\u200d", "An agent's name has a letter, a digit or a sign that can be seen."),
+        ("\u200b\u200d", "An agent's name must have a letter, a digit or a visible sign."),
         ("agent_7", "An agent's name cannot begin with agent_"),
         ("unASSIGNED", "Unassigned means usage without an agent"),
         ("SALES", "Another agent of this account has that name"),
@@ -324,7 +324,7 @@ def test_the_same_name_on_another_account_is_no_matter(cy: User, browser: Client
 def test_a_viewer_reads_and_changes_nothing(bo: User, client: Client, support: Agent) -> None:
     client.force_login(bo)
     found = page(client, path_of(support))
-    assert "Admins and the owner choose the model." in found
+    assert "Only admins and the owner can choose the model." in found
     assert "Save" not in found
     assert rename(client, support, "Mine").status_code == 403
     assert choose(client, support, "gpt-4o").status_code == 403

@@ -78,7 +78,7 @@ def test_it_saves_a_draft_once(browser: Client, ada: User) -> None:
     ("field", "typed", "said"),
     [
         ("name", " ", "Give it a name of 1 to 80 characters."),
-        ("name", "a\u0007b", "A name has no control characters."),
+        ("name", "a\u0007b", "A name must have no control characters."),
         ("name", "x" * 81, "at most 80 characters"),
         ("agent", "", "Choose the agent that calls."),
         ("agent", "agent_00000000000000000000000000", "Select a valid choice"),
@@ -261,7 +261,7 @@ def test_its_owner_pauses_and_resumes_it(browser: Client, ada: User) -> None:
     fund(ada)
     campaign = launched(ada)
     assert "Paused. Calls on the line are finished" in text_of(press(browser, campaign, "pause"))
-    assert "Its owner paused it." in page(browser, campaign)
+    assert "The owner of the account paused it." in page(browser, campaign)
     assert "Resumed. It goes on from here" in text_of(press(browser, campaign, "resume"))
     campaign.refresh_from_db()
     assert campaign.paused_by_owner_at is None

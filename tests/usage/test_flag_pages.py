@@ -69,12 +69,31 @@ def test_any_member_flags_a_charge_and_reads_when_it_is_answered(ada: User, bo: 
 
 def test_the_records_list_marks_it(ada: User, charge: Charge) -> None:
     a_charge(ada, "another", at=NOW - timedelta(minutes=30))
-    assert "Flagged" not in page(ada, RECORDS)
+    assert marks(ada) == ["", ""]
     flag = asked(ada, charge)
-    rows = browser(ada).get(RECORDS).context["rows"]
-    assert [row.mark for row in rows if row.slug] == ["", "Flagged"]
+    assert marks(ada) == ["", "Flagged"]
     give("It is right.", flag)
     assert "Explained" in page(ada, RECORDS)
+
+
+def marks(person: User, query: str = "") -> list[str]:
+    rows = browser(person).get(RECORDS + query).context["rows"]
+    return [row.mark for row in rows if row.slug]
+
+
+def test_the_records_are_filtered_by_what_was_flagged(ada: User, cy: User, charge: Charge) -> None:
+    """Open or answered, charges only; nobody else's; with the other filters, and in the CSV."""
+    a_charge(ada, "another", at=NOW - timedelta(minutes=30))
+    asked(cy, a_charge(cy, "hers", at=NOW - timedelta(minutes=20)))
+    assert "No records match" in page(ada, f"{RECORDS}?type=flagged")
+    flag = asked(ada, charge)
+    assert marks(ada, "?type=flagged") == ["Flagged"]
+    give("It is right.", flag)
+    shown = browser(ada).get(f"{RECORDS}?type=flagged").context["rows"]
+    assert [row.public_id for row in shown] == [charge.public_id]
+    assert marks(ada, "?type=flagged&model=gpt-4-turbo") == []
+    exported = b"".join(browser(ada).get("/settings/billing/records.csv?type=flagged"))
+    assert exported.count(b"bill_") == 1
 
 
 def test_an_explanation_is_read_on_the_record_and_can_be_questioned(ada: User, charge: Charge) -> None:
@@ -118,7 +137,7 @@ def test_sent_twice_it_is_one_flag(ada: User, charge: Charge) -> None:
 def test_it_is_taken_back_while_nobody_answered(ada: User, charge: Charge) -> None:
     flag = asked(ada, charge)
     path = f"{RECORDS}{charge.public_id}/flag/withdraw/"
-    assert "Take it back" in page(ada, f"{RECORDS}{charge.public_id}/")
+    assert "Withdraw the question" in page(ada, f"{RECORDS}{charge.public_id}/")
     for _ in range(2):
         assert browser(ada).post(path).status_code == 303
     assert not Flag.objects.exists()

@@ -156,7 +156,7 @@ def test_an_empty_balance_pauses_and_says_so(ada: User, browser: Client) -> None
     use(ada.account_id, events.chat("last"), at=NOW - timedelta(hours=1))
     found = page(browser)
     assert (
-        "Your agents are paused The balance fell below one cent on 18 March at 13:42, $0.0013 is left."
+        "Your agents are paused The balance fell below one cent on 18 March at 13:42; $0.0013 is left."
         in found
     )
     assert "Nothing is deleted. Everything resumes as soon as you add funds." in found
@@ -196,7 +196,7 @@ def test_a_request_that_did_not_fit_is_told_with_what_is_available(ada: User, br
 def test_a_freeze_is_told_with_who_and_since_when(ada: User, browser: Client, by: str, words: str) -> None:
     ledger.freeze(ada.account_id, by=by, frozen=True, now=NOW)
     found = page(browser)
-    assert "Spending is frozen since 18 March at 15:42" in found
+    assert "Spending has been frozen since 18 March at 15:42" in found
     assert words in found
 
 

@@ -59,7 +59,7 @@ def of(number: PhoneNumber, name: str = "phone_number") -> str:
 
 def test_a_number_that_waits_too_long_for_its_digits_says_what_to_do(ada: User, number: PhoneNumber) -> None:
     waiting = rent(ada, at=on("30 January"))
-    late = "It should have its digits by now Flag its rent, and staff look after it."
+    late = "It should have its digits by now Flag its rent, and our staff will look into it."
     assert late not in see(ada, of(waiting), day="30 January")
     assert late in see(ada, of(waiting), day="1 February")
     (charge,) = rent_history.history(waiting)

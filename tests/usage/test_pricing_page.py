@@ -93,7 +93,7 @@ def test_a_new_price_is_announced_and_then_current(browser: Client) -> None:
         browser.force_login(User.objects.get(email="ada@example.com"))
         after = page(browser)
     assert "GPT-4o gpt-4o $3.10 $10.00 20 Mar 2026" in after
-    assert "More models Added since. gpt-5 gpt-5 $4.00 $8.00" in after
+    assert "More models Added later. gpt-5 gpt-5 $4.00 $8.00" in after
     assert "Coming changes" not in after
 
 

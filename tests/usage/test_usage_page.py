@@ -105,7 +105,7 @@ def test_the_tiles_tell_how_much_and_what_for(ada: User, browser: Client) -> Non
     found = told(browser, "?period=this-month")
     assert "Spend $47.82 1 to 18 March" in found
     assert "A day, on average $2.66 over 18 days of your account" in found
-    assert "Against the period before – your account began on 1 March 2026" in found
+    assert "Compared with the period before – your account began on 1 March 2026" in found
     assert "Charges 5" in found
     assert "Chat messages 2 12,860,000 tokens in, 0 out" in found
     assert "Calls 2 h 4 min 2 calls" in found
@@ -186,7 +186,7 @@ def test_a_running_month_is_compared_with_as_much_of_the_one_before(old: User, c
     assert "+25% $0.05 more than 1 to 18 February, $0.20" in told(client, "?period=this-month")
     assert "+$0.54 $0.54 more than 18 January to 16 February, $0.00" in told(client)
     found = told(client, "?period=2026-02")
-    assert "Against the period before +$0.29 $0.29 more than 1 to 31 January, $0.00" in found
+    assert "Compared with the period before +$0.29 $0.29 more than 1 to 31 January, $0.00" in found
 
 
 def test_last_days_are_compared_with_as_many_before(old: User, client: Client) -> None:
@@ -261,16 +261,16 @@ def test_dates_beside_a_named_period_are_passed_over_and_that_is_said(ada: User,
     ("query", "labels", "words"),
     [
         ("?from=2026-03-05&to=2026-03-04", "To", "Choose a day that is not before the first one."),
-        ("?from=2026-03-05&to=9999-12-31", "To", "This day lies ahead: it is 2026-03-18 for your account."),
-        ("?from=9999-12-31", "From", "This day lies ahead"),
+        ("?from=2026-03-05&to=9999-12-31", "To", "This day is in the future: it is 2026-03-18 for your account."),
+        ("?from=9999-12-31", "From", "This day is in the future"),
         ("?from=0001-01-01&to=0001-12-31", "To", "Your account began on 2026-03-01."),
         ("?from=2026-02-30", "From", "Choose a day, such as 2026-03-05."),
         ("?from=2026-13-01&to=x", "From, To", "Choose a day"),
         ("?to=2026-03-05", "From", "Choose the first day."),
         ("?period=custom", "From", "Choose the first day."),
         ("?period=2026-02", "Period", "your account has months from March 2026 to now"),
-        ("?period=2026-04", "Period", "Choose one of the list"),
-        ("?period=9999-99&by=x&type=y", "Period, Break down by, Category", "Choose one of the list."),
+        ("?period=2026-04", "Period", "Choose one from the list"),
+        ("?period=9999-99&by=x&type=y", "Period, Break down by, Category", "Choose one from the list."),
         ("?agent=agent_00000000000000000000000000", "Agent", "your account has no other"),
         ("?agent=%00&model=%F0%9F%92%A9", "Agent, Model", "no other was ever priced"),
         ("?agent=" + "x" * 5_000, "Agent", "your account has no other"),
@@ -301,7 +301,7 @@ def test_what_somebody_types_into_the_address_stays_text(browser: Client) -> Non
 def test_filters_that_contradict_each_other_leave_nothing_and_a_way_out(ada: User, browser: Client) -> None:
     use(ada.account_id, events.chat("e"), at=NOW)
     answer = browser.get(USAGE + "?type=voice&model=gpt-4o-mini&period=this-month")
-    assert "These filters leave no usage in these days." in answer.content.decode()
+    assert "There is no usage for these filters in these days." in answer.content.decode()
     assert table(browser, answer.context["everything"].partition("/usage/")[2])[0] == ("Chat", "$0.0004")
 
 
@@ -388,7 +388,7 @@ def test_many_agents_are_one_line_on_the_page_and_all_in_the_file(
         ("A4", "$0.05"),
         ("4 others", "$0.10"),
     ]
-    assert "the CSV has them all" in told(browser, "?by=agent")
+    assert "the CSV lists them all" in told(browser, "?by=agent")
     assert len(rows(browser, "?by=agent")) == 7
 
 

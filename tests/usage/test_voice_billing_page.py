@@ -64,7 +64,7 @@ def test_it_tells_when_rent_is_charged_and_what_a_gap_costs(browser: Client) -> 
         "the number is paid until day 60",
         "37 Only if it still does not fit: suspended. No calls and no rent",
         "30 new days begin at that moment; the days between cost nothing.",
-        "Only the owner of the account gives a number up: we never do.",
+        "Only the owner of the account can give a number up; we never do.",
     ):
         assert words in found, words
 
@@ -72,7 +72,7 @@ def test_it_tells_when_rent_is_charged_and_what_a_gap_costs(browser: Client) -> 
 def test_it_tells_what_a_call_reserves_and_what_needs_a_paid_balance(browser: Client) -> None:
     """S9 S44 S47 S51: 300 s held are $0.50; 190 s spoken are $0.316666667."""
     found = page(browser)
-    assert "300 s are set aside $0.50 190 s were spoken $0.316666667 Free again $0.183333333" in found
+    assert "300 s are reserved $0.50 190 s were spoken $0.316666667 Free again $0.183333333" in found
     assert "have several calls going on at once" in found
     assert "Are not placed while less than one minute, $0.10, is available." in found
     assert "Pause, and go on at their own pace" in found

@@ -37,7 +37,7 @@ def flag_record(request: HttpRequest, public_id: str) -> HttpResponse:
     except Problem as refused:
         form.add_error(None, refused.detail)
         return charge_page(request, charge, form)
-    messages.success(request, "Flagged. Staff look at it, and the answer appears here.")
+    messages.success(request, "Flagged. Our staff will look at it, and the answer appears here.")
     return see_other(url(charge))
 
 
@@ -50,7 +50,7 @@ def withdraw_flag(request: HttpRequest, public_id: str) -> HttpResponse:
     try:
         if flag is not None:
             flags.withdraw(flag, by=request.user, now=timezone.now())
-            messages.success(request, "Taken back. Nobody needs to look at it any more.")
+            messages.success(request, "Withdrawn. Nobody will look into it any more.")
     except flags.FlagAnswered as refused:
         messages.info(request, refused.detail)
     return see_other(url(charge))

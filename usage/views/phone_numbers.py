@@ -103,7 +103,7 @@ def rent_number(request: HttpRequest) -> HttpResponse:
     row = rented(request, form) if form.is_valid() else None
     if row is None:
         return rent_page(request, form)
-    messages.success(request, "The number is rented. It appears here with its digits once it is set up.")
+    messages.success(request, "The number is rented. Its digits appear here once it is set up.")
     return see_other(url(row))
 
 

@@ -28,7 +28,7 @@ class Command(JsonCommand):
 
     def run(self, *, now: datetime, **options: Any) -> dict[str, Any]:
         if options["since"] and options["since"] >= now:
-            raise CommandError(f"{options['since']:%Y-%m-%d %H:%M} lies ahead.", returncode=2)
+            raise CommandError(f"{options['since']:%Y-%m-%d %H:%M} is in the future.", returncode=2)
         try:
             row = reconcile(since=options["since"], full=options["full"], now=now)
         except (GatewayError, WrongMode) as error:
