@@ -28,6 +28,11 @@ def reopen(account_id: UUID, *, now: datetime) -> bool:
     return bool(closed.update(closed_at=None))
 
 
+def can_reopen(account: Account, *, now: datetime) -> bool:
+    """Closed, and its erasure cannot have begun."""
+    return account.closed_at is not None and account.erased_at is None and account.closed_at > now - REGRET
+
+
 def is_over(user: User) -> bool:
     """Whether this person's account is closed; they may sign in only as staff, if they are."""
     return user.account is not None and user.account.closed_at is not None and not user.is_staff

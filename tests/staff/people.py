@@ -1,5 +1,7 @@
 """Staff of each kind, signed in."""
 
+from typing import Any
+
 from django.contrib.auth.models import Group
 from django.test import Client
 
@@ -7,7 +9,7 @@ from accounts.models import User
 from tests import factories
 
 
-def person(*groups: str, email: str = "dee@example.com", **fields: bool) -> User:
+def person(*groups: str, email: str = "dee@example.com", **fields: Any) -> User:
     user = User.objects.create_user(
         email, factories.PASSWORD, is_staff=True, email_confirmed_at=factories.BIRTHDAY, **fields
     )

@@ -148,6 +148,10 @@ class World:
     def answer(self) -> None:
         self.post("usage_flag_change", self.flag().pk, outcome="explained", text="It is right.")
 
+    def reopen(self) -> None:
+        closing.close(self.ada.account_id, now=clock())
+        self.post("reopen_account", self.ada.account.public_id, reason="Closed by mistake")
+
     def write_note(self) -> None:
         form = {"id": "0197a3c0-0000-7000-8000-000000000001", "text": "Calls on Fridays."}
         self.post("add_staff_note", self.ada.account.public_id, **form)
@@ -202,6 +206,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "alerts.delivery:send_again": lambda w: w.choose("alerts_delivery", "send_again", w.delivery()),
     "send_delivery_again": lambda w: w.post("send_delivery_again", w.delivery().pk),
     "add_staff_note": World.write_note,
+    "reopen_account": World.reopen,
 }  # fmt: skip
 
 

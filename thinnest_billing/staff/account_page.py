@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import ids, staff_acts
+from accounts import closing, ids, staff_acts
 from accounts.models import Account, StaffNote, User
 from billing import auto_topup_wording
 from billing.money import ZERO, usd, usd_balance, usd_exact
@@ -54,12 +54,12 @@ class NoteForm(forms.Form):
 
 @require_safe
 def account_page(request: HttpRequest, public_id: str) -> HttpResponse:
-    return _page(request, _account(request, public_id), NoteForm())
+    return _page(request, account_for(request, public_id), NoteForm())
 
 
 @require_POST
 def add_note(request: HttpRequest, public_id: str) -> HttpResponse:
-    account, form = _account(request, public_id), NoteForm(request.POST)
+    account, form = account_for(request, public_id), NoteForm(request.POST)
     if not request.user.has_perm("accounts.add_staffnote") or request.user.account_id == account.pk:
         raise PermissionDenied
     if not form.is_valid():
@@ -82,7 +82,8 @@ def _write(account: Account, data: dict[str, Any], *, staff: User, now: datetime
     return is_new
 
 
-def _account(request: HttpRequest, public_id: str) -> Account:
+def account_for(request: HttpRequest, public_id: str) -> Account:
+    """Raises PermissionDenied for who may not see accounts and balances, else Http404."""
     if not request.user.has_perms(RIGHTS):
         raise PermissionDenied
     pk = ids.parse("acct", public_id)
@@ -98,7 +99,7 @@ def _page(request: HttpRequest, account: Account, form: NoteForm, *, status: int
     is_own = staff.account_id == account.pk
     shown = {
         "title": account.name, "account": account, "facts": facts(account, funds, now=now), "is_own": is_own,
-        "buttons": [] if is_own else buttons(account, funds, staff),
+        "buttons": [] if is_own else buttons(account, funds, staff, now=now),
         "first": [people_panels.asked(account), people_panels.notes(account)],
         "note": form if staff.has_perm("accounts.add_staffnote") and not is_own else None,
         "panels": [
@@ -152,19 +153,27 @@ def _lasts(account: Account, funds: Funds, *, now: datetime) -> str:
     return f"{runway.days} days at {usd(runway.a_day)} a day; {told}" if runway else told
 
 
-def buttons(account: Account, funds: Funds, staff: User) -> list[Button]:
+def buttons(account: Account, funds: Funds, staff: User, *, now: datetime) -> list[Button]:
     """What this person may do here; each leads to a form with a reason."""
-    freeze = ("unfreeze", "Lift staff's freeze") if funds.staff_froze_at else ("freeze", "Freeze spending")
     acts = (
         ("billing.add_ledgerentry", "grant", "Grant credit"), ("billing.add_ledgerentry", "adjust", "Adjust balance"),
         ("billing.add_topup", "receive", "Enter a bank transfer"),
-        ("billing.change_balance", *freeze),
+        ("billing.change_balance", *_freeze(account, funds)),
     )  # fmt: skip
     made = [
         Button(label, reverse(f"admin:{name}_balance", args=[account.pk]))
         for right, name, label in acts
-        if staff.has_perm(right) and account.opened_at
+        if name and staff.has_perm(right) and account.opened_at
     ]
+    if closing.can_reopen(account, now=now) and staff.has_perm("billing.change_balance"):
+        made.append(Button("Open it again", reverse("admin:reopen_account", args=[account.public_id])))
     if staff.has_perm("accounts.change_account"):
         made.append(Button("Name and time zone", reverse("admin:accounts_account_change", args=[account.pk])))
     return made
+
+
+def _freeze(account: Account, funds: Funds) -> tuple[str, str]:
+    """A closed account stays frozen: no button then."""
+    if account.closed_at:
+        return "", ""
+    return ("unfreeze", "Lift staff's freeze") if funds.staff_froze_at else ("freeze", "Freeze spending")

@@ -38,12 +38,13 @@ class StaffSite(AdminSite):
         return response
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from thinnest_billing.staff import account_page, search_page  # they need the apps' models
+        from thinnest_billing.staff import account_page, reopening, search_page  # they need the apps' models
 
         pages: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("search/", search_page.search, "staff_search"),
             ("account/<str:public_id>/", account_page.account_page, "account_page"),
             ("account/<str:public_id>/note/", account_page.add_note, "add_staff_note"),
+            ("account/<str:public_id>/reopen/", reopening.reopen, "reopen_account"),
         ]
         own = [path(route, self.admin_view(view), name=name) for route, view, name in pages]
         return [*own, *super().get_urls()]
