@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
-from usage.models import Agent, Charge, UsageType
+from usage.models import Agent, Charge, Flag, UsageType
 
 TYPES_OF = {  # rent of a phone number belongs to voice
     "chat": [UsageType.CHAT],
     "voice": [UsageType.VOICE, UsageType.NUMBER],
     "knowledge": [UsageType.KNOWLEDGE],
 }
+FLAGGED = "flagged"  # a type of records as people choose them: charges that somebody asked about
 NOBODY = "none"  # how an address names usage without an agent
 SERVICES = {  # how an address names what is charged without a model
     "voice-minutes": UsageType.VOICE,
@@ -43,7 +44,10 @@ class Filter:
 
 def matching(account_id: UUID, wanted: Filter) -> QuerySet[Charge]:
     found = within(Charge.objects.filter(account_id=account_id), wanted.since, wanted.until)
-    if wanted.type:
+    if wanted.type == FLAGGED:
+        asked = Flag.objects.filter(account_id=account_id)
+        found = found.filter(id__in=asked.values("charge_id"))
+    elif wanted.type:
         found = found.filter(type__in=TYPES_OF[wanted.type])
     if wanted.agent is not None:
         (agent_id,) = wanted.agent

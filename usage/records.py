@@ -40,7 +40,7 @@ MARKS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which records. `type` is a category or one of KINDS_OF; an agent leaves only charges."""
+    """Which records. `type` is a category, FLAGGED or one of KINDS_OF; an agent leaves only charges."""
 
     type: str = ""
     agent: tuple[UUID | None] | None = None
@@ -188,12 +188,12 @@ def _uuids(keys: Iterable[str]) -> list[UUID]:
 
 def _sources(account_id: UUID, wanted: Wanted) -> list[QuerySet[Charge] | QuerySet[LedgerEntry]]:
     sources: list[QuerySet[Charge] | QuerySet[LedgerEntry]] = []
-    if not wanted.type or wanted.type in CATEGORIES:
+    if wanted.type not in KINDS_OF:
         chosen = charges.Filter(
             wanted.type, wanted.agent, since=wanted.since, until=wanted.until, service=wanted.service
         )
         sources.append(charges.matching(account_id, chosen))
-    if wanted.agent is None and not wanted.service and wanted.type not in CATEGORIES:
+    if wanted.agent is None and not wanted.service and (not wanted.type or wanted.type in KINDS_OF):
         sources.append(entries(account_id, wanted))
     return sources
 
