@@ -26,14 +26,19 @@ def sign_up(*, email: str, password: str, name: str, timezone: str, now: datetim
             user = _waiting(email, **details) or register(email=email, now=now, **details)
     except IntegrityError:  # the address belongs to somebody, perhaps since a moment ago
         make_password(password)  # as slow as the other way
-        _write(User.objects.get(email=email), "already_signed_up", now=now)
+        if (owner := User.objects.filter(email=email).first()) is None:  # and gone since
+            return sign_up(email=email, now=now, **details)
+        _write(owner, "already_signed_up", now=now)
         return None
     send_confirmation(user, now=now)
     return user
 
 
+@transaction.atomic
 def send_confirmation(user: User, *, now: datetime) -> None:
-    _write(user, "confirm_email", now=now, link=links.confirm_url(user))
+    """Nobody hears of a sign-up that is gone: see `_sign_up_of`."""
+    if _sign_up_of(user) is not None:
+        _write(user, "confirm_email", now=now, link=links.confirm_url(user))
 
 
 def forgot_password(email: str, *, now: datetime) -> None:
@@ -49,6 +54,16 @@ def set_password(user: User, password: str, *, now: datetime) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     mail.send(user.email, "password_changed", {"at": now}, user=user, now=now)
+
+
+@transaction.atomic
+def reset_password(user: User, password: str, *, now: datetime) -> bool:
+    """Who reads the mailbox owns the address: a new password confirms it too. False when the sign-up is gone."""
+    if _sign_up_of(user) is None:
+        return False
+    set_password(user, password, now=now)
+    confirm(user, now=now)
+    return True
 
 
 def sign_out_everywhere(user: User, *, now: datetime) -> None:
@@ -89,13 +104,14 @@ def register(*, email: str, password: str, name: str, timezone: str, now: dateti
 
 @transaction.atomic
 def confirm(user: User, *, now: datetime) -> bool:
-    """The address is the user's own: open the account. False when that had happened before.
+    """The address is the user's own: open the account. False when that had happened before, or the sign-up is gone.
 
     The row lock lets two clicks at once open it only once, so the trial is granted once.
     """
-    user = User.objects.select_for_update().get(pk=user.pk)
-    if user.email_confirmed_at is not None:
+    found = _sign_up_of(user)
+    if found is None or found.email_confirmed_at is not None:
         return False
+    user = found
     user.email_confirmed_at = now
     user.save(update_fields=["email_confirmed_at"])
     if user.account_id is not None:
@@ -114,6 +130,11 @@ def create_owner(*, email: str, password: str, name: str, timezone: str, now: da
 def _open(account_id: UUID, *, now: datetime) -> None:
     if Account.objects.filter(pk=account_id, opened_at=None).update(opened_at=now):
         account_opened.send(Account, account_id=account_id)
+
+
+def _sign_up_of(user: User) -> User | None:
+    """The user as they are now, locked. None: somebody else proved that the mailbox is theirs, and got the address."""
+    return User.objects.select_for_update().filter(pk=user.pk).first()
 
 
 def _waiting(email: str, *, password: str, name: str, timezone: str) -> User | None:
