@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from accounts import people
 from accounts.models import User
-from bench import population, report
+from bench import paint, population, report
 from bench.load import Measured, require_wrk, run_wrk
 from bench.services import note, say
 from bench.web import Web, serving
@@ -54,6 +54,10 @@ def main(postgres: Postgres, options: argparse.Namespace) -> None:
         asked = questions(web, ask, many, few, none)
         report.environment()
         tell(rounds(asked, options))
+        cookie = signed_in(web, many, OVERVIEW)
+        painted = paint.largest(web.url + OVERVIEW, cookie, times=options.rounds)
+        if painted:
+            say(f"\nlargest contentful paint of that overview, cold, milliseconds: {report.spread(painted)}")
 
 
 def owner(name: str, charges: int) -> User:
