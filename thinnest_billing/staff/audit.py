@@ -6,9 +6,10 @@ from io import StringIO
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
@@ -63,11 +64,16 @@ class StaffActAdmin(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         return [path("csv/", self.admin_site.admin_view(self.csv), name="audit_csv"), *super().get_urls()]
 
-    def csv(self, request: HttpRequest) -> StreamingHttpResponse:
+    def csv(self, request: HttpRequest) -> HttpResponseRedirect | StreamingHttpResponse:
         """Exactly the rows of the list with the same filters."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(
+                reverse("admin:accounts_staffact_changelist") + "?e=1"
+            )  # as the list does
         answer = StreamingHttpResponse(lines(rows), content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = 'attachment; filename="audit-log.csv"'
         return answer
