@@ -1,10 +1,10 @@
-"""Which accounts have something untold: asked of all at once by the sweep, of one after a movement of its money.
+"""Which accounts have something untold: asked of all at once by the sweep.
 
 It says again in SQL what alerts/*_facts.py derive one by one. Too often is harmless; what it leaves out nobody
 hears of once a nudge is lost, so a test proves that each fact is due until it was told, and then no more.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ DUE = f"""
     WITH b AS (
         SELECT b.*, a.timezone, b.owner_froze_at IS NOT NULL OR b.staff_froze_at IS NOT NULL AS is_frozen
         FROM billing_balance b JOIN accounts_account a ON a.id = b.account_id
-        WHERE a.opened_at IS NOT NULL AND a.closed_at IS NULL AND {{of}}
+        WHERE a.opened_at IS NOT NULL AND a.closed_at IS NULL
     ), due AS (
         SELECT b.account_id FROM b {KNOWN} b.account_id::text
         WHERE CASE WHEN b.depleted_at IS NULL THEN w.state = 'depleted'
@@ -97,17 +97,8 @@ DUE = f"""
 
 def accounts(*, now: datetime) -> list[UUID]:
     """All that have something untold, in no order."""
-    return _ask("true", None, now=now)
-
-
-def is_due(account_id: UUID, *, now: datetime) -> bool:
-    return bool(_ask("b.account_id = %(account)s", account_id, now=now))
-
-
-def _ask(of: str, account_id: UUID | None, *, now: datetime) -> list[UUID]:
     minute: Decimal = rate_card.fresh().rate("voice.minute", now)
-    window: timedelta = WINDOW
-    asked: dict[str, Any] = {"now": now, "window": window, "minute": minute, "account": account_id}
+    asked: dict[str, Any] = {"now": now, "window": WINDOW, "minute": minute}
     with connection.cursor() as cursor:
-        cursor.execute(DUE.format(of=of), asked)
+        cursor.execute(DUE, asked)
         return [found for (found,) in cursor.fetchall()]

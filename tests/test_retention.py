@@ -97,7 +97,7 @@ def test_it_forgets_what_was_known_of_things_that_are_over_and_tells_nothing_twi
     facts.evaluate_due(now=NOW)
     news = Notification.objects.filter(created_at=NOW).values_list("kind", flat=True)
     assert set(news) == {"phone_number"}, "only of the number that stays, whose rent nobody asked for"
-    assert not due.is_due(ada.account_id, now=NOW)
+    assert ada.account_id not in due.accounts(now=NOW)
 
 
 @pytest.mark.parametrize("model", [LedgerEntry, Charge, TopUp, Refund, Notification])

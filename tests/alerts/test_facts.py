@@ -38,7 +38,7 @@ def evaluate(user: User, *, at: datetime) -> list[str]:
     now_told = told(user)
     facts.evaluate(user.account_id, now=at)
     assert told(user) == now_told
-    assert not due.is_due(user.account_id, now=at)
+    assert user.account_id not in due.accounts(now=at)
     return now_told[len(before) :]
 
 
@@ -67,7 +67,7 @@ def latest(user: User) -> Notification:
 
 def test_a_new_account_has_nothing_to_tell() -> None:
     bo = factories.owner("bo@example.org", now=NOW)
-    assert not due.is_due(bo.account_id, now=NOW)
+    assert bo.account_id not in due.accounts(now=NOW)
     assert evaluate(bo, at=NOW) == []
 
 
@@ -308,7 +308,7 @@ def test_it_tells_in_the_dashboard_what_billing_has_mailed(
     ada: User, status: str, origin: str, more: dict[str, str], expected: list[str]
 ) -> None:
     topup(ada, status, at=NOW, origin=origin, **more)
-    assert due.is_due(ada.account_id, now=NOW)
+    assert ada.account_id in due.accounts(now=NOW)
     assert evaluate(ada, at=NOW) == expected
     assert mailbox.subjects(ada.email) == []
 
@@ -360,13 +360,13 @@ def test_it_tells_of_a_refund_and_of_its_failure(ada: User) -> None:
         account=ada.account, topup=paid, mode="sandbox", origin="staff", actor="t", amount=Decimal(5),
         taken=Decimal(4), created_at=NOW, next_look_at=NOW,
     )  # fmt: skip
-    assert due.is_due(ada.account_id, now=NOW)
+    assert ada.account_id in due.accounts(now=NOW)
     assert evaluate(ada, at=NOW) == ["$5.00 is on its way back to you"]
     assert "$4.00 left your balance" in latest(ada).body
     Refund.objects.filter(pk=refund.pk).update(status="succeeded", ended_at=NOW + DAY, next_look_at=None)
     assert evaluate(ada, at=NOW + DAY) == []
     Refund.objects.filter(pk=refund.pk).update(status="failed", ended_at=NOW + 20 * DAY)
-    assert due.is_due(ada.account_id, now=NOW + 20 * DAY)
+    assert ada.account_id in due.accounts(now=NOW + 20 * DAY)
     assert evaluate(ada, at=NOW + 20 * DAY) == ["The refund of $5.00 failed"]
     assert mailbox.subjects(ada.email) == []
 
@@ -430,7 +430,7 @@ def test_what_happened_before_watching_began_is_no_news(ada: User) -> None:
     Watched.objects.create(account=ada.account, subject="watch", state="on", since=NOW + HOUR)
     facts.evaluate_due(now=NOW + DAY)
     assert told(ada) == []
-    assert not due.is_due(ada.account_id, now=NOW + DAY)
+    assert ada.account_id not in due.accounts(now=NOW + DAY)
     leave(ada, "3.00", at=NOW + DAY)
     assert evaluate(ada, at=NOW + DAY) == [BACK]
 
