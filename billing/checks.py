@@ -37,7 +37,7 @@ def real_money_is_not_for_debugging(**_: Any) -> list[CheckMessage]:
     if not (settings.DEBUG and gateways.mode() == Mode.STRIPE_LIVE):
         return []
     said = "DEBUG is on, but STRIPE_SECRET_KEY is a live key: real money, and pages that show our settings."
-    return [_error("E004", said, hint="Set DEBUG=no, or use a test key (sk_test_...).")]
+    return [_error("E004", said, hint="Set DEBUG=no, or use a test key (sk_test_…).")]
 
 
 @register(PAYMENTS)

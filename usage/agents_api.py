@@ -28,7 +28,7 @@ def agent_list(
     request: HttpRequest,
     limit: Limit = 10,
     starting_after: Annotated[
-        str | None, Query(description="The last id of the page before (agent_…)")
+        str | None, Query(description="The last id of the previous page (agent_…)")
     ] = None,
     account: str | None = None,
 ) -> HttpResponse:

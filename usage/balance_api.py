@@ -30,7 +30,7 @@ def balance(
     expand: Annotated[str, Query(description="Any of " + ", ".join(EXPAND))] = "",
     account: str | None = None,
 ) -> HttpResponse:
-    """`breakdown` and `by_agent` each add up to `total_spent`. `balance` is always now."""
+    """`breakdown` and `by_agent` each add up to `total_spent`. `balance` is always the current one."""
     account_id = account_of(request, account)
     timezone = request.caller.timezone or existing_account(account_id).timezone
     funds = selectors.balance_of(account_id)

@@ -51,7 +51,7 @@ def list_campaigns(
     request: HttpRequest,
     limit: Limit = 10,
     starting_after: Annotated[
-        str | None, Query(description="The last id of the page before (camp_…)")
+        str | None, Query(description="The last id of the previous page (camp_…)")
     ] = None,
     account: str | None = None,
 ) -> HttpResponse:

@@ -72,7 +72,7 @@ def history(
     user_id: str,
     limit: Limit = 10,
     starting_after: Annotated[
-        str | None, Query(description="The last id of the page before (bill_…)")
+        str | None, Query(description="The last id of the previous page (bill_…)")
     ] = None,
     type: Literal["chat", "voice", "knowledge"] | None = None,
     agent: Annotated[str | None, Query(description="An agent's id or name, or Unassigned")] = None,
@@ -82,7 +82,7 @@ def history(
     expand: Annotated[str, Query(description="Any of " + ", ".join(EXPAND))] = "",
     account: str | None = None,
 ) -> HttpResponse:
-    """Newest first; a reversed charge once more, with a negative cost. The `Link` header has the next page."""
+    """Newest first; a reversed charge appears once more, with a negative cost. The `Link` header has the next page."""
     account_id = account_of_user(request, user_id)
     if account is not None and account_of(request, account) != account_id:
         raise AccountNotFound()
