@@ -14,11 +14,13 @@ NAME = "Erased account"
 
 
 def addresses_of(account: Account) -> list[str]:
-    """Every email address that rows about this account may hold."""
+    """Every email address that rows about this account may hold, but for those of other accounts' people."""
     members = User.objects.filter(account=account, is_staff=False).values_list("email", flat=True)
     invited = Invitation.objects.filter(account=account).values_list("email", flat=True)
     written_to = Mail.objects.filter(user__account=account, user__is_staff=False).values_list("to", flat=True)
-    return sorted({*members, *invited, *written_to})
+    found = {*members, *invited, *written_to}
+    elsewhere = User.objects.filter(email__in=found).exclude(account=account).values_list("email", flat=True)
+    return sorted(found.difference(elsewhere))
 
 
 def erase(account: Account, addresses: Iterable[str]) -> None:
