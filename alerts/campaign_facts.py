@@ -72,15 +72,15 @@ def _tell_finished(look: Look, campaign: Campaign) -> None:
 def _tell_paused(look: Look, paused: list[Campaign]) -> None:
     """By email too where no other letter says that the balance stopped something."""
     why = campaigns.reason_of(Why.BALANCE, look.funds)
-    body = f"{why} No call is placed meanwhile, and those that fall due are not made up for in a burst."
+    body = f"{why} Until then no call is placed, and calls that fall due are not placed all at once later."
     if paused:
         _tell(look, PAUSED, paused, level=Level.WARN, body=body, mail=look.funds.depleted_at is None)
 
 
 def _tell_resumed(look: Look, resumed: list[Campaign]) -> None:
-    body = "The balance covers calls again, and the campaign goes on at its own pace. Nothing was lost."
+    body = "The balance covers calls again, and calls are placed again at the usual pace. Nothing was lost."
     if resumed:
-        _tell(look, "going on", resumed, level=Level.GOOD, body=body, mail=False)
+        _tell(look, "resumed", resumed, level=Level.GOOD, body=body, mail=False)
 
 
 def _tell(look: Look, word: str, changed: list[Campaign], *, level: str, body: str, mail: bool) -> None:

@@ -81,7 +81,8 @@ def _wording(look: Look, stage: str, changed: Changed) -> tuple[str, str]:
     one, names = len(changed) == 1, _names([number for number, _, _ in changed])
     they, are, their = ("It", "is", "its") if one else ("They", "are", "their")
     reason = " ".join(sorted({run.reason for _, run, _ in changed if run.reason}))
-    add = f"Add funds, and {they.lower()} {are} back by {'itself' if one else 'themselves'}. {next_topup(look)}".strip()
+    so = "calls come back by themselves" if stage == SUSPENDED else "nothing stops"
+    add = f"Add funds, and {so}. {next_topup(look)}".strip()
     kept = f"{they} {'stays' if one else 'stay'} yours: only the owner of the account can give a number up."
     if stage == ACTIVE:
         return (

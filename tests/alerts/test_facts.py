@@ -210,7 +210,7 @@ def test_it_tells_that_campaigns_pause_and_go_on(ada: User) -> None:
     assert "does not cover one minute" in latest(ada).body
     assert mailbox.subjects(ada.email) == ["Paused: Autumn, Spring"]
     leave(ada, "1.00", at=NOW + DAY)
-    assert evaluate(ada, at=NOW + DAY) == ["Going on: Autumn, Spring"]
+    assert evaluate(ada, at=NOW + DAY) == ["Resumed: Autumn, Spring"]
     leave(ada, "0.00", at=NOW + 2 * DAY)
     assert evaluate(ada, at=NOW + 2 * DAY) == [RAN_OUT, "Paused: Autumn, Spring"]
     assert mailbox.subjects(ada.email)[1:] == [RAN_OUT]

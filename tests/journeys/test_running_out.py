@@ -186,7 +186,7 @@ def test_it_stops_with_its_reasons_and_comes_back_by_itself(business: Business) 
     sweep(back, times=3)
     assert business.states(back) == [("active", None), ("active", None), ("active", None)]
     assert sorted(told(ada)[8:]) == [
-        f"Back in service: {NUMBER}", "Going on: Spring catalogue", "Your balance is back",
+        f"Back in service: {NUMBER}", "Resumed: Spring catalogue", "Your balance is back",
     ]  # fmt: skip
     assert business.say("again").status_code == business.call("again").status_code == 201
     changed = {
