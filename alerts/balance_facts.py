@@ -58,7 +58,7 @@ def _paused(look: Look) -> str:
         lines += " Phone numbers go on for a grace period of seven days."
     return (
         f"{_left(look)}. Chats and ingestion are answered with an error (402), and calls are not placed.{lines} "
-        f"Nothing is deleted, and all of it goes on by itself once you add funds. {next_topup(look)}"
+        f"Nothing is deleted, and everything resumes by itself once you add funds. {next_topup(look)}"
     ).strip()
 
 
