@@ -1,7 +1,7 @@
 """What every management command of ours shares: one JSON object with `--json`, refusals as one plain sentence."""
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -54,9 +54,9 @@ def dollars(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise CommandError(f"{text!r} is not an amount of dollars.") from None
+        raise ArgumentTypeError(f"{text!r} is not an amount of dollars.") from None
     if not amount.is_finite():
-        raise CommandError(f"{text!r} is not an amount of dollars.")
+        raise ArgumentTypeError(f"{text!r} is not an amount of dollars.")
     return amount
 
 
@@ -64,7 +64,7 @@ def account_id(text: str) -> UUID:
     """An argument such as acct_01J…"""
     found = ids.parse("acct", text)
     if found is None:
-        raise CommandError(f"{text!r} is not an account id (acct_ and 26 characters).")
+        raise ArgumentTypeError(f"{text!r} is not an account id (acct_ and 26 characters).")
     return found
 
 
@@ -73,5 +73,5 @@ def moment(text: str) -> datetime:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{text!r} is not a time such as 2026-12-01T00:00Z.") from None
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-12-01T00:00Z.") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
