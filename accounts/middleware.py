@@ -11,6 +11,7 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import ResolverMatch, URLResolver, get_resolver
+from django.utils.cache import add_never_cache_headers
 
 from accounts import logs
 from accounts.answers import problem
@@ -47,6 +48,18 @@ def plain_cookies(get_response: Handler) -> Handler:
         if "\\0" in request.META.get("HTTP_COOKIE", ""):
             request.COOKIES = {name: value for name, value in request.COOKIES.items() if "\0" not in value}
         return get_response(request)
+
+    return middleware
+
+
+def unshared(get_response: Handler) -> Handler:
+    """What was made for somebody is stored by nobody on the way, an error page with their balance around it neither."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.session.accessed and not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
 
     return middleware
 
