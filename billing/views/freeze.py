@@ -3,14 +3,16 @@
 import logging
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from accounts.access import member
+from accounts.access import CLOSED, member
 from billing import ledger, selectors
+from billing.errors import AccountClosed
 from billing.views import form_page, see_other
 
 WISHES = {
@@ -35,7 +37,10 @@ def freeze_page(request: HttpRequest) -> HttpResponse:
 
 
 def _set(request: HttpRequest, *, frozen: bool) -> None:
-    ledger.freeze(request.account.id, by="owner", frozen=frozen, now=timezone.now())
+    try:
+        ledger.freeze(request.account.id, by="owner", frozen=frozen, now=timezone.now())
+    except AccountClosed:  # a moment ago, by another owner
+        raise PermissionDenied(CLOSED) from None
     log.info("%s by %s", "frozen" if frozen else "freeze lifted", request.user.public_id)
     if frozen:
         messages.success(request, "Spending is frozen: nothing new starts until you lift the freeze.")

@@ -1,15 +1,17 @@
 """What comes after an account was closed and erased, and what its erasing must leave alone."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.test import Client
 from django.urls import reverse
 
 from accounts import invitations
 from accounts.models import Account, Mail, User
-from billing import settling, topups, verify
+from billing import ledger, settling, topups, verify
 from billing.gateways import Payment
 from billing.models import EventReceipt, LedgerEntry, SandboxCustomer, SandboxEvent, StaffNotice, TopUp
 from tests import factories
@@ -113,3 +115,20 @@ def test_neither_erasing_nor_opening_again_wins_twice(transactional_db: None) ->
         account = Account.objects.get(pk=ada.account_id)
         assert (account.closed_at is None) != (account.erased_at is not None)
         assert (User.objects.get(pk=ada.pk).email == ada.email) == (account.erased_at is None)
+
+
+def test_a_button_pressed_while_another_owner_closes_is_refused(
+    client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account was open when the request came in, and closed when the freeze had its lock."""
+    client.force_login(ada)
+    real = ledger.freeze
+
+    def closed_before(*asked: Any, **more: Any) -> None:
+        closing.close(ada.account_id, by=ada, now=paying.clock())
+        real(*asked, **more)
+
+    monkeypatch.setattr(ledger, "freeze", closed_before)
+    answer = client.post("/settings/billing/freeze/", {"wish": "freeze"})
+    assert answer.status_code == 403
+    assert "This account is closed" in answer.content.decode()
