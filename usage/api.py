@@ -72,7 +72,7 @@ def source_of(request: HttpRequest) -> Source:
 def record_usage(
     request: HttpRequest, event: Annotated[AnyEvent, InBody()], expand: Expand = ""
 ) -> HttpResponse:
-    """Priced, deducted and recorded in one transaction, or refused as a whole. Safe to repeat with the same event_id."""
+    """Priced, deducted and recorded in one transaction, or refused as a whole. Safe to repeat with its event_id."""
     check_on_short(request.caller, event.on_short)
     account_id = account_of(request, event.account)
     try:

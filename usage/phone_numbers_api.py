@@ -58,7 +58,9 @@ PROVISION_KEY = key(Scope.USAGE_WRITE, body_limit=settings.LIMIT_BODY, locate=lo
 def list_phone_numbers(
     request: HttpRequest,
     limit: Limit = 10,
-    starting_after: Annotated[str | None, Query(description="The last id of the previous page (num_…)")] = None,
+    starting_after: Annotated[
+        str | None, Query(description="The last id of the previous page (num_…)")
+    ] = None,
     account: str | None = None,
 ) -> HttpResponse:
     """Newest first, without those that were released: take these out of service for good.
