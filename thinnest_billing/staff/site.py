@@ -34,7 +34,7 @@ class StaffSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and sessions.is_fresh(request)
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Filters go to PostgreSQL as they were typed, and it knows no NUL."""
         guarded = super().admin_view(view, cacheable)
 
