@@ -126,7 +126,7 @@ time.sleep(60)
     with subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
-        assert runs(child)
+        wait(lambda: runs(child), seconds=5)
         parent.kill()
     wait(lambda: not runs(child), seconds=5)
 

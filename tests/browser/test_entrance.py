@@ -30,7 +30,7 @@ def mailed(site: Site, email: str) -> str:
 
 def test_it_goes_from_sign_up_to_a_revoked_key_without_javascript(visit: Open, site: Site) -> None:
     """S10: an address and a password are all that it asks for."""
-    email = "eve@example.com"
+    email = "ivy@example.com"
     with visit(java_script_enabled=False) as seen:
         page = seen.go("/sign-up/")
         sign_up(page, email)

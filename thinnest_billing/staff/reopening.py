@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import User
 from billing.models import Balance
 from billing.staff_forms import Reason
 from thinnest_billing.leaving import closing
@@ -24,11 +25,13 @@ class ReopenForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def reopen(request: HttpRequest, public_id: str) -> HttpResponse:
     account, form = account_for(request, public_id), ReopenForm(request.POST or None)
-    if not request.user.has_perm("billing.change_balance") or request.user.account_id == account.pk:
+    staff = request.user
+    assert isinstance(staff, User), "admin lets in nobody else"
+    if not staff.has_perm("billing.change_balance") or staff.account_id == account.pk:
         raise PermissionDenied
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
-        if closing.reopen(account.pk, staff=request.user, reason=reason, now=timezone.now()):
+        if closing.reopen(account.pk, staff=staff, reason=reason, now=timezone.now()):
             messages.success(request, "The account is open again. Its members can sign in.")
         else:
             messages.error(request, "Nothing was changed: it is not closed, or it was closed 30 days ago.")
