@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     operations = [
         *install(
             SQL, "append_only_1", "billing_birth_1", "billing_opened_1", "billing_open_1", "billing_write_1",
-            "billing_post_1", "billing_touch_1", "billing_refuse_1", "billing_end_hold_1", "billing_freeze_1",
+            "billing_post_1", "billing_touch_1", "billing_refuse_1", "billing_hold_1", "billing_extend_1", "billing_end_hold_1", "billing_freeze_1",
         ),
         # Updated by every charge: room on the page keeps those updates off the indexes.
         migrations.RunSQL("ALTER TABLE billing_balance SET (fillfactor = 50)", migrations.RunSQL.noop),

@@ -1,4 +1,4 @@
-"""What an account has, asked with a key that the same question proves. Two functions that nothing calls any more go."""
+"""What an account has, asked with a key that the same question proves."""
 
 from pathlib import Path
 
@@ -11,7 +11,4 @@ SQL = Path(__file__).parent.parent / "sql"
 
 class Migration(migrations.Migration):
     dependencies = [("billing", "0010_many_entries")]
-    operations = [
-        *install(SQL, "billing_funds_1"),
-        migrations.RunSQL("DROP FUNCTION IF EXISTS billing_hold_1, billing_extend_1", migrations.RunSQL.noop),
-    ]
+    operations = [*install(SQL, "billing_funds_1")]

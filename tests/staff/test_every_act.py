@@ -11,6 +11,7 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -208,6 +209,13 @@ ACTS: dict[str, Callable[[World], None]] = {
     "add_staff_note": World.write_note,
     "reopen_account": World.reopen,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def the_next_group_has_a_number_of_its_own(db: None) -> None:
+    """Tests that empty the database make the groups anew and may leave their sequence behind them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval(pg_get_serial_sequence('auth_group', 'id'), max(id)) FROM auth_group")
 
 
 def ways(user: User) -> set[str]:

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
     dependencies = [("usage", "0001_initial"), ("billing", "0002_gate")]
     operations = [
         *install(
-            SQL, "append_only_1", "usage_card_changed_1", "usage_agent_1", "usage_daily_1",
+            SQL, "append_only_1", "usage_card_changed_1", "usage_agent_1", "usage_daily_1", "usage_record_1",
             "usage_reverse_1",
         ),
         migrations.RunSQL("ALTER TABLE usage_dailyspend SET (fillfactor = 70)", migrations.RunSQL.noop),

@@ -1,4 +1,4 @@
-"""The statement that records usage proves that its key is live: no question about the key alone. Its ancestor goes."""
+"""The statement that records usage proves that its key is live: no question about the key alone."""
 
 from pathlib import Path
 
@@ -11,7 +11,4 @@ SQL = Path(__file__).parent.parent / "sql"
 
 class Migration(migrations.Migration):
     dependencies = [("usage", "0010_one_live_number"), ("accounts", "0004_invitations_and_staff_acts")]
-    operations = [
-        *install(SQL, "usage_record_3"),
-        migrations.RunSQL("DROP FUNCTION IF EXISTS usage_record_1", migrations.RunSQL.noop),
-    ]
+    operations = [*install(SQL, "usage_record_3")]
